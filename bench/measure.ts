@@ -1,0 +1,47 @@
+import { build } from 'hdr-histogram-js';
+import type { Side } from './side.ts';
+import { randomTransfer, type Shape } from './workload.ts';
+
+export interface Load {
+  readonly shape: Shape;
+  readonly callers: number;
+  /** Transfers each call carries. */
+  readonly bulk: number;
+}
+
+export interface Measured {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Closed loop: every caller sends its next call when the one before is answered. */
+export async function measure(side: Side, { shape, callers, bulk }: Load, seconds: number): Promise<Measured> {
+  const histogram = build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 120_000_000,
+    numberOfSignificantValueDigits: 3,
+  });
+  const began = performance.now();
+  const until = began + seconds * 1000;
+  let transfers = 0;
+  const call = async () => {
+    while (performance.now() < until) {
+      const given = Array.from({ length: bulk }, () => randomTransfer(shape));
+      const from = performance.now();
+      await side.transfer(given);
+      histogram.recordValue(Math.round((performance.now() - from) * 1000));
+      transfers += bulk;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, call));
+  const elapsed = (performance.now() - began) / 1000;
+  const at = (percentile: number) => histogram.getValueAtPercentile(percentile) / 1000;
+  return { perSecond: transfers / elapsed, p50Ms: at(50), p99Ms: at(99) };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,109 @@
+/**
+ * Makes a fresh checkout ready: installs the packages when they are missing or older than the lockfile, then finds or
+ * fetches a mongod. Runs before `npm run demo`, `npm test`, `npm start` and `npm run bench`, when nothing is installed
+ * yet: it must need nothing but Node.
+ *
+ * `--serve`: a mongod is needed only when no MONGODB_URI is set.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const NODE_MIN = [20, 19];
+const LOCK_WAIT_MS_MAX = 10 * 60_000;
+const LOCK_POLL_MS = 500;
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const lockFile = join(root, '.kvitt', 'setup.lock');
+
+function main() {
+  checkNodeVersion();
+  withLock(() => {
+    if (packagesAreStale()) installPackages();
+  });
+  const ownMongoDb = process.env.MONGODB_URI || process.env.MONGODB_URI_FILE;
+  if (process.argv.includes('--serve') && ownMongoDb) return;
+  run(process.execPath, ['--import', 'tsx', join(root, 'scripts', 'fetch-mongod.ts')]);
+}
+
+function checkNodeVersion() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [majorMin, minorMin] = NODE_MIN;
+  if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
+  fail(
+    `Node ${NODE_MIN.join('.')} or newer is needed, and this is ${process.versions.node}. Install it and try again.`,
+  );
+}
+
+/** npm writes node_modules/.package-lock.json last: an interrupted install has none. */
+function packagesAreStale() {
+  const installed = join(root, 'node_modules', '.package-lock.json');
+  return !existsSync(installed) || statSync(installed).mtimeMs < statSync(join(root, 'package-lock.json')).mtimeMs;
+}
+
+function installPackages() {
+  console.error('setup: installing packages (npm ci, about a minute) ...');
+  const started = Date.now();
+  // Inside an npm script, npm_execpath is the npm that runs it; development packages are needed whatever NODE_ENV says.
+  const npm = process.env.npm_execpath;
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+  const [command, prefix] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  run(command, [...prefix, ...args], { MONGOMS_DISABLE_POSTINSTALL: '1' });
+  console.error(`setup: packages installed in ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+/** Two commands started at once must not install into one folder at the same time. */
+function withLock(work) {
+  mkdirSync(dirname(lockFile), { recursive: true });
+  const deadline = Date.now() + LOCK_WAIT_MS_MAX;
+  for (let told = false; !takeLock(); told = true) {
+    if (!told) console.error('setup: waiting for another run of the setup ...');
+    if (Date.now() > deadline) fail(`Another setup still runs. If none does, remove ${lockFile} and try again.`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS);
+  }
+  process.on('exit', () => rmSync(lockFile, { force: true }));
+  work();
+  rmSync(lockFile, { force: true });
+}
+
+function takeLock() {
+  try {
+    writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+  if (!holderIsGone()) return false;
+  rmSync(lockFile, { force: true });
+  return takeLock();
+}
+
+function holderIsGone() {
+  try {
+    const holder = Number(readFileSync(lockFile, 'utf8'));
+    // Just created and not yet written: wait.
+    if (!Number.isInteger(holder) || holder <= 0) return false;
+    process.kill(holder, 0);
+    return false;
+  } catch (error) {
+    return error.code === 'ESRCH';
+  }
+}
+
+function run(command, args, environment = {}) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    // Standard output belongs to the command that this prepares.
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, ...environment },
+  });
+  if (result.error) fail(`${command} could not be started: ${result.error.message}`);
+  if (result.status !== 0) fail(`"${[command, ...args].join(' ')}" failed; its messages are above.`);
+}
+
+function fail(message) {
+  console.error(`setup: ${message}`);
+  process.exit(1);
+}
+
+main();

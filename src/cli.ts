@@ -1,0 +1,321 @@
+#!/usr/bin/env node
+/** The command `kvitt`. Answers go to standard output, everything else to standard error. */
+import { createReadStream } from 'node:fs';
+import closeWithGrace from 'close-with-grace';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Logger } from 'pino';
+import { type Config, ConfigError, printableConfig, readConfig } from './config.ts';
+import { generateApiKey, hashApiKey } from './http/auth.ts';
+import { SCOPES } from './http/ports.ts';
+import { exitCodeOf, reconcileCsv } from './jobs/reconcile.ts';
+import { renderJson, renderReconciliation, renderVerification, table } from './jobs/report.ts';
+import { type VerifyProgress, verify } from './jobs/verify.ts';
+import { createLog } from './log.ts';
+import {
+  connectStorage,
+  createEngine,
+  createProjector,
+  createReconcileDeps,
+  openStorage,
+  type Parts,
+  type Storage,
+  startService,
+} from './main.ts';
+import { MongoApiKeys } from './mongo/api-keys.ts';
+import { MongoAudit } from './mongo/audit.ts';
+import { createClient } from './mongo/client.ts';
+import { checkDeployment } from './mongo/deployment.ts';
+import { MongoJournalQueries } from './mongo/journal-queries.ts';
+import { migrateUp, migrationStatus } from './mongo/migrate.ts';
+import { VERSION } from './version.ts';
+
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
+/** 0: all is well. 1: something is broken or differs. 2: it could not run. */
+const EXIT = { ok: 0, broken: 1, unusable: 2 } as const;
+const PROGRESS_MS = 200;
+
+interface Output {
+  readonly json?: boolean;
+}
+
+function print(value: unknown, { json }: Output, text: () => string): void {
+  process.stdout.write(json ? renderJson(value) : text());
+}
+
+/** Runs something over the database of the settings, and closes it again. */
+async function withStorage<T>(run: (storage: Storage, config: Config, log: Logger) => Promise<T>): Promise<T> {
+  const config = readConfig();
+  // A command's own answer is what counts; the log only says what is wrong.
+  const log = createLog(config.LOG_LEVEL === 'info' ? 'warn' : config.LOG_LEVEL);
+  const storage = await openStorage(config, log, { share: true });
+  try {
+    return await run(storage, config, log);
+  } finally {
+    await storage.close();
+  }
+}
+
+/** One line on a terminal that is written over; nothing where there is no terminal. */
+function progress(): (at: Pick<VerifyProgress, 'done' | 'of'> & { phase: string }) => void {
+  let last = 0;
+  return ({ phase, done, of }) => {
+    if (!process.stderr.isTTY || Date.now() - last < PROGRESS_MS) return;
+    last = Date.now();
+    const total = of === null ? '' : ` of ${of.toLocaleString('en')}`;
+    process.stderr.write(`\r\x1b[K${phase}: ${done.toLocaleString('en')}${total}`);
+  };
+}
+
+function endProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+}
+
+async function serve(parts: Parts): Promise<void> {
+  const config = readConfig();
+  const log = createLog(config.LOG_LEVEL);
+  const service = await startService(config, log, parts);
+  if (service.address !== null) log.info({ address: service.address, docs: `${service.address}/docs` }, 'serving');
+  if (service.keyFile !== null)
+    log.info({ file: service.keyFile }, 'no BOOTSTRAP_API_KEY is set; a key is in this file');
+  if (parts.consumer && !parts.http && service.sqs === null) {
+    await service.stop();
+    throw new ConfigError('Set SQS_QUEUE_URL and SQS_DEAD_LETTER_QUEUE_URL: there is no queue to consume.');
+  }
+  // The consumer, HTTP and the engine end one after the other, each within the grace.
+  const delay = 3 * config.SHUTDOWN_GRACE_MS + config.SQS_WAIT_SECONDS * 1000;
+  closeWithGrace({ delay, logger: log }, async ({ signal, err }) => {
+    if (err) log.error({ err }, 'ending after an unexpected error');
+    else log.info({ signal }, 'ending');
+    await service.stop();
+    // Node 20 spins for ever when it exits after its terminal was closed (it asserts that it can reset it).
+    if (signal === 'SIGHUP') process.kill(process.pid, 'SIGKILL');
+  });
+}
+
+async function runVerify(options: Output): Promise<void> {
+  await withStorage(async ({ db }) => {
+    const report = await verify(new MongoAudit(db), {
+      onProgress: progress(),
+    });
+    endProgress();
+    print(report, options, () => renderVerification(report));
+    process.exitCode = report.ok ? EXIT.ok : EXIT.broken;
+  });
+}
+
+interface ReconcileFlags extends Output {
+  readonly account?: string;
+  readonly windowDays: number;
+}
+
+async function runReconcile(file: string | undefined, flags: ReconcileFlags): Promise<void> {
+  await withStorage(async ({ db }, config, log) => {
+    const deps = createReconcileDeps(config, db, log);
+    const csv = file === undefined ? null : file === '-' ? process.stdin : createReadStream(file);
+    const { account, windowDays } = flags;
+    const result = await reconcileCsv(deps, csv, {
+      windowDays,
+      ...(account === undefined ? {} : { account }),
+      onProgress: progress(),
+    });
+    endProgress();
+    print(result, flags, () => renderReconciliation(result));
+    process.exitCode = exitCodeOf(result.report);
+  });
+}
+
+async function runRebuild(options: Output): Promise<void> {
+  await withStorage(async ({ db }, config, log) => {
+    const books = await new MongoJournalQueries(db).books();
+    let payments = 0;
+    const show = progress();
+    await createProjector(config.BOOKS, db, log).rebuild(books, (count) => {
+      payments = count;
+      show({ phase: 'payments', done: count, of: null });
+    });
+    endProgress();
+    print({ payments }, options, () => `${payments} payments taken in from the journal\n`);
+  });
+}
+
+async function runRecover(options: Output & { olderThanSeconds: number }): Promise<void> {
+  await withStorage(async ({ db }, config, log) => {
+    const engine = createEngine(config, db, log);
+    try {
+      const report = await engine.recover(options.olderThanSeconds * 1000);
+      const rows = Object.entries(report).map(([what, count]) => [what, String(count)]);
+      print(report, options, () => table(['what', 'count'], rows, 'll'));
+      process.exitCode = report.failed === 0 ? EXIT.ok : EXIT.broken;
+    } finally {
+      await engine.stop();
+    }
+  });
+}
+
+async function runMigrate(what: 'up' | 'status', options: Output): Promise<void> {
+  const config = readConfig();
+  const storage = await connectStorage(config, createLog('warn'), { share: true });
+  try {
+    if (what === 'up') await migrateUp(storage.db);
+    const status = await migrationStatus(storage.db);
+    const rows = status.map(({ name, appliedAt }) => [name, appliedAt?.toISOString() ?? 'not applied']);
+    print(status, options, () => table(['migration', 'applied'], rows, 'll'));
+  } finally {
+    await storage.close();
+  }
+}
+
+async function runDoctor(options: Output): Promise<void> {
+  const config = readConfig();
+  if (config.MONGODB_URI === undefined) throw new ConfigError('Set MONGODB_URI: doctor looks at a database of yours.');
+  const client = createClient(config.MONGODB_URI);
+  try {
+    const checks = await checkDeployment(client, config.MONGODB_DATABASE);
+    const rows = checks.map(({ name, ok, detail }) => [ok ? 'ok' : 'BROKEN', name, detail]);
+    print(checks, options, () => table(['', 'what', 'found'], rows, 'lll'));
+    process.exitCode = checks.every(({ ok }) => ok) ? EXIT.ok : EXIT.broken;
+  } finally {
+    await client.close();
+  }
+}
+
+function addKeys(program: Command): void {
+  const keys = program.command('keys').description('API keys');
+  keys
+    .command('generate')
+    .description('print a new key, for BOOTSTRAP_API_KEY; stores nothing')
+    .action(() => {
+      process.stdout.write(`${generateApiKey()}\n`);
+    });
+  keys
+    .command('create <client>')
+    .description('store a new key and print it, once')
+    .addOption(new Option('--scopes <scopes...>', 'what it may do').choices(SCOPES).default([...SCOPES]))
+    .option('--expires-days <days>', 'days until it expires', wholeNumber)
+    .option('--json', 'answer as JSON')
+    .action(async (client: string, flags: Output & { scopes: string[]; expiresDays?: number }) => {
+      await withStorage(async ({ db }) => {
+        const key = generateApiKey();
+        const expiresAt =
+          flags.expiresDays === undefined ? null : new Date(Date.now() + flags.expiresDays * 86_400_000);
+        const stored = { hash: hashApiKey(key), client: clientName(client), scopes: flags.scopes, expiresAt };
+        await new MongoApiKeys(db).add(stored);
+        print({ key, client, scopes: flags.scopes, expires_at: expiresAt }, flags, () => `${key}\n`);
+      });
+    });
+  keys
+    .command('list')
+    .option('--json', 'answer as JSON')
+    .action(async (flags: Output) => {
+      await withStorage(async ({ db }) => {
+        const all = await new MongoApiKeys(db).list();
+        const rows = all.map(({ hash, client, scopes, expiresAt, revokedAt }) => [
+          hash.slice(0, 16),
+          client,
+          scopes.join(' '),
+          revokedAt ? 'revoked' : (expiresAt?.toISOString() ?? 'never'),
+        ]);
+        print(all, flags, () => table(['id', 'client', 'scopes', 'expires'], rows, 'llll'));
+      });
+    });
+  keys
+    .command('revoke <id>')
+    .description('revoke the key with this id, as `keys list` shows it')
+    .requiredOption('--yes', 'it cannot be taken back')
+    .action(async (id: string) => {
+      if (!/^[0-9a-f]{8,64}$/.test(id))
+        throw new ConfigError('The id is 8 to 64 hex digits, as `kvitt keys list` shows it.');
+      await withStorage(async ({ db }) => {
+        if (await new MongoApiKeys(db).revoke(id)) return;
+        throw new ConfigError(`No key, or more than one, has the id ${id}. See \`kvitt keys list\`.`);
+      });
+    });
+}
+
+/** `sqs` names the consumer's own keys. */
+function clientName(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name) && name !== 'sqs') return name;
+  throw new ConfigError('A client is 1 to 64 letters, digits, _ or -, and not `sqs`.');
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+function buildProgram(): Command {
+  const program = new Command('kvitt').description('A payment ledger on replicated MongoDB').version(VERSION);
+  // By itself it would end with 1 after a wrong option, and so look like a broken ledger.
+  program.exitOverride();
+  program
+    .command('serve')
+    .description('serve the API and consume payment events')
+    .action(() => serve({ http: true, consumer: true }));
+  program
+    .command('consume')
+    .description('consume payment events only')
+    .action(() => serve({ http: false, consumer: true }));
+  program
+    .command('reconcile [file]')
+    .description('verify the ledger and compare it with a statement (CSV; - for standard input); exit 1 on differences')
+    .addOption(new Option('--format <format>', 'of the file').choices(['csv']).default('csv'))
+    .option('--account <id>', 'compare only payments from or to this account')
+    .option('--window-days <days>', 'days that dates may differ', wholeNumber, 1)
+    .option('--json', 'answer as JSON')
+    .action(runReconcile);
+  program
+    .command('verify')
+    .description('prove all invariants of the ledger; exit 1 when one is broken')
+    .option('--json', 'answer as JSON')
+    .action(runVerify);
+  program
+    .command('recover')
+    .description('finish claims that a process left behind')
+    .option('--older-than-seconds <seconds>', 'leave younger claims to their owners', wholeNumber, 10)
+    .option('--json', 'answer as JSON')
+    .action(runRecover);
+  program
+    .command('rebuild')
+    .description('forget the read model of payments and build it again from the journal; services may run meanwhile')
+    .requiredOption('--yes', 'lists of payments are incomplete until it is done')
+    .option('--json', 'answer as JSON')
+    .action(runRebuild);
+  const migrate = program.command('migrate').description('the schema of the database');
+  for (const what of ['up', 'status'] as const) {
+    migrate
+      .command(what)
+      .option('--json', 'answer as JSON')
+      .action((options: Output) => runMigrate(what, options));
+  }
+  addKeys(program);
+  program
+    .command('doctor')
+    .description('check the MongoDB settings that safety needs; exit 1 when one is wrong')
+    .option('--json', 'answer as JSON')
+    .action(runDoctor);
+  const config = program.command('config').description('settings');
+  config
+    .command('print')
+    .description('print all settings, secrets hidden')
+    .option('--json', 'answer as JSON')
+    .action((options: Output) => {
+      const settings = printableConfig(readConfig());
+      const rows = Object.entries(settings).map(([name, value]) => [name, value === null ? '(unset)' : String(value)]);
+      const text = options.json ? `${JSON.stringify(settings, null, 2)}\n` : table(['setting', 'value'], rows, 'll');
+      process.stdout.write(text);
+    });
+  return program;
+}
+
+try {
+  await buildProgram().parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // It has said what is wrong, or shown the help that was asked for.
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.unusable;
+  } else {
+    process.exitCode = EXIT.unusable;
+    process.stderr.write(`kvitt: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}

@@ -1,0 +1,115 @@
+/** All settings, from the environment only, read here and nowhere else. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { isApiKey } from './http/auth.ts';
+
+/** Settings that hold a secret: hidden when printed, and also read from the file that `<NAME>_FILE` names. */
+const SECRETS = ['BOOTSTRAP_API_KEY', 'MONGODB_URI'] as const;
+
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+
+const url = (protocols: readonly string[]) =>
+  z.string().refine(
+    (value) => {
+      const parsed = URL.canParse(value) ? new URL(value) : null;
+      return parsed !== null && protocols.includes(parsed.protocol);
+    },
+    `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  );
+
+const schema = z.object({
+  MONGODB_URI: z
+    .string()
+    .regex(/^mongodb(\+srv)?:\/\//, 'must begin with mongodb:// or mongodb+srv://')
+    .optional(),
+  MONGODB_DATABASE: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,38}$/, 'must be 1 to 38 letters, digits, _ or -')
+    .default('kvitt'),
+  DATA_DIR: z.string().min(1).default('.kvitt'),
+  HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  HTTP_PORT: whole(0, 65535).default(8080),
+  BOOKS: whole(1, 256).default(1),
+  ACCOUNTS_IN_MEMORY: whole(1_000, 10_000_000).default(1_000_000),
+  BOOTSTRAP_API_KEY: z
+    .string()
+    .refine(isApiKey, 'must be kvitt_ and 32 to 86 letters and digits; `kvitt keys generate` makes one')
+    .optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  SQS_QUEUE_URL: url(['http:', 'https:']).optional(),
+  SQS_DEAD_LETTER_QUEUE_URL: url(['http:', 'https:']).optional(),
+  SQS_ENDPOINT: url(['http:', 'https:']).optional(),
+  SQS_WAIT_SECONDS: whole(0, 20).default(10),
+  SQS_VISIBILITY_TIMEOUT_SECONDS: whole(2, 43_200).default(30),
+  SQS_CONCURRENCY: whole(1, 16).default(2),
+  AWS_REGION: z.string().min(1).default('eu-north-1'),
+  RECOVERY_AFTER_SECONDS: whole(1, 50).default(10),
+  RATE_LIMIT_PER_MINUTE: whole(0, 10_000_000).default(0),
+  METRICS_OPEN: z.enum(['true', 'false']).default('false'),
+  SHUTDOWN_GRACE_MS: whole(100, 600_000).default(15_000),
+});
+
+export type Config = Readonly<z.infer<typeof schema>>;
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads and checks every setting. @throws ConfigError that names everything that is wrong at once */
+export function readConfig(environment: Environment = process.env): Config {
+  const problems: string[] = [];
+  const values: Record<string, string> = {};
+  for (const name of Object.keys(schema.shape)) {
+    const value = environment[name];
+    // An empty variable is an unset one, as in compose files.
+    if (value !== undefined && value !== '') values[name] = value;
+  }
+  for (const name of SECRETS) readSecretFile(name, environment, values, problems);
+  const parsed = schema.safeParse(values);
+  for (const { path, message } of parsed.error?.issues ?? []) problems.push(`${path.join('.')} ${message}`);
+  // Here and not in the schema, which looks at several settings together only when each of them is right.
+  if ((values.SQS_QUEUE_URL === undefined) !== (values.SQS_DEAD_LETTER_QUEUE_URL === undefined)) {
+    problems.push('SQS_QUEUE_URL and SQS_DEAD_LETTER_QUEUE_URL must be set together');
+  }
+  if (!parsed.success || problems.length > 0) {
+    throw new ConfigError(`These settings are wrong:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+  return parsed.data;
+}
+
+function readSecretFile(
+  name: string,
+  environment: Environment,
+  values: Record<string, string>,
+  problems: string[],
+): void {
+  const file = environment[`${name}_FILE`];
+  if (!file) return;
+  if (values[name] !== undefined) {
+    problems.push(`${name} and ${name}_FILE are both set; set one of them`);
+    return;
+  }
+  try {
+    values[name] = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    problems.push(`${name}_FILE cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** As `kvitt config print` shows it: secrets hidden. */
+export function printableConfig(config: Config): Record<string, string | number | null> {
+  const hidden = new Set<string>(SECRETS);
+  return Object.fromEntries(
+    Object.keys(schema.shape).map((name) => {
+      const value = config[name as keyof Config];
+      return [name, value === undefined ? null : hidden.has(name) ? '(hidden)' : value];
+    }),
+  );
+}

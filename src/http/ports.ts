@@ -1,0 +1,83 @@
+/** What the HTTP room needs of the process around it. `src/main.ts` wires the real ones. */
+import type { FastifyBaseLogger } from 'fastify';
+import type { Payments } from '../payments/types.ts';
+import type { ReconciliationJobs } from './routes/reconciliations.ts';
+
+/** What an API key may do. `operations` is for whoever runs the service. */
+export const SCOPES = ['accounts:read', 'accounts:write', 'payments:read', 'payments:write', 'operations'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Who sent a request. */
+export interface Principal {
+  /** Names the key without revealing it: the first 16 hex digits of its hash. */
+  readonly keyId: string;
+  /** Idempotency keys are scoped to it. */
+  readonly client: string;
+  readonly scopes: ReadonlySet<string>;
+}
+
+/** Tells who a presented API key belongs to; `null` when it is unknown, expired or revoked. Rejects when it cannot know. */
+export interface AuthPort {
+  authenticate(key: string): Promise<Principal | null>;
+}
+
+/** An API key as it is stored: never the key itself. */
+export interface ApiKeyRecord {
+  /** SHA-256 of the key in lower-case hex. */
+  readonly hash: string;
+  readonly client: string;
+  readonly scopes: readonly string[];
+  /** `null`: does not expire. */
+  readonly expiresAt: Date | null;
+  /** `null`: not revoked. */
+  readonly revokedAt: Date | null;
+}
+
+/** The store of API keys. */
+export interface ApiKeysPort {
+  find(hash: string): Promise<ApiKeyRecord | null>;
+}
+
+/** May this process be sent requests? `checks` says per part `ok` or, in words for an operator, what is wrong. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+export interface HealthPort {
+  readiness(): Promise<Readiness>;
+}
+
+export interface HttpMetrics {
+  /** Content type of what `render` gives. */
+  readonly contentType: string;
+  render(): Promise<string>;
+  /** Called once a request. `route` is the pattern, such as `/v1/payments/:id`, or `unknown`. */
+  requestEnded(method: string, route: string, status: number, durationSeconds: number): void;
+}
+
+export interface HttpSettings {
+  /** Shown in the OpenAPI document. */
+  readonly version: string;
+  readonly bodyLimitBytes: number;
+  /** Of each API key; 0: no limit. */
+  readonly rateLimitPerMinute: number;
+  /** A request that is not wholly received by then is answered 408; 0: no limit. */
+  readonly requestTimeoutMs: number;
+  /** Requests slower than this are logged as warnings. */
+  readonly slowRequestMs: number;
+  /** When the event loop lags more than this, requests are answered 503; 0: never. */
+  readonly eventLoopDelayMsMax: number;
+  /** `/metrics` without a key. Otherwise it needs the scope `operations`. */
+  readonly metricsOpen: boolean;
+}
+
+export interface HttpDeps {
+  readonly payments: Payments;
+  readonly reconciliations: ReconciliationJobs;
+  readonly auth: AuthPort;
+  readonly health: HealthPort;
+  readonly metrics: HttpMetrics;
+  readonly log: FastifyBaseLogger;
+  readonly settings: HttpSettings;
+}

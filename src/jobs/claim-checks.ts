@@ -1,0 +1,221 @@
+import { isPrimary } from '../ledger/assemble.ts';
+import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
+import type { Command, Entry, StoredBlock } from '../ledger/types.ts';
+import type { BreakList } from './breaks.ts';
+import { type BookOf, judge, type PlannedEntry, plannedFor, planOf } from './command-plan.ts';
+import { differenceOf } from './entry-difference.ts';
+import type { AuditPort, EntryPlace } from './ports.ts';
+import type { SystemAccounts } from './system-accounts.ts';
+
+/** Entries or commands that are looked up together. */
+const LOOKUP_SIZE = 1_000;
+const NONE: readonly never[] = [];
+
+/** An entry that has to stand; `book` null: nobody can tell where. */
+type Expected = Pick<PlannedEntry, 'part'> & { readonly book: number | null };
+
+interface Standing {
+  readonly entry: Entry;
+  readonly height: number;
+}
+
+/** From the journal to the claims: every entry was claimed, and says what its command asked for. One a book. */
+export class EntriesAgainstClaims {
+  #batch: Standing[] = [];
+
+  constructor(
+    readonly book: number,
+    readonly port: Pick<AuditPort, 'findByKeys'>,
+    readonly breaks: BreakList,
+    readonly bookOf: BookOf,
+  ) {}
+
+  async take({ entries, height }: StoredBlock): Promise<void> {
+    for (const entry of entries) {
+      if (this.#batch.push({ entry, height }) >= LOOKUP_SIZE) await this.finish();
+    }
+  }
+
+  async finish(): Promise<void> {
+    const batch = this.#batch;
+    if (batch.length === 0) return;
+    this.#batch = [];
+    const claimed = new Map<string, ClaimedCommand[]>();
+    for (const found of await this.port.findByKeys([...new Set(batch.map(({ entry }) => entry.key))])) {
+      const known = claimed.get(found.command.key);
+      if (known === undefined) claimed.set(found.command.key, [found]);
+      else known.push(found);
+    }
+    for (const standing of batch) this.#check(standing, claimed.get(standing.entry.key) ?? []);
+  }
+
+  #check({ entry, height }: Standing, claimed: readonly ClaimedCommand[]): void {
+    const at = { book: this.book, height, entry: entry.id };
+    if (claimed.length === 0) {
+      const message = `entry ${entry.id} stands in the journal, but nobody claimed its key`;
+      this.breaks.add({
+        ...at,
+        kind: 'entry_without_claim',
+        expected: `a claim of key ${entry.key}`,
+        actual: 'none',
+        message,
+      });
+      return;
+    }
+    if (claimed.length > 1 && isPrimary(entry)) {
+      const message = `the key of entry ${entry.id} was claimed ${claimed.length} times`;
+      this.breaks.add({ ...at, kind: 'doubled_key', expected: '1', actual: String(claimed.length), message });
+    }
+    const { command } = claimed.find((one) => one.command.id === entry.id) ?? claimed[0]!;
+    const difference = differenceOf(command, entry, this.book, this.bookOf);
+    if (difference === null) return;
+    const [what, expected, actual] = difference;
+    const message = `entry ${entry.id} has another ${what} than the command that was claimed`;
+    this.breaks.add({ ...at, kind: 'entry_differs_from_claim', expected, actual, message });
+  }
+}
+
+interface ClaimCheckOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly claimAgeMsMax: number;
+  readonly bookOf: BookOf;
+  /** Up to which height each book was replayed into `system`. */
+  readonly replayed: ReadonlyMap<number, number>;
+  readonly system: SystemAccounts;
+}
+
+/**
+ * From the claims to the journal: every claimed command has all the entries that it leads to, each once, and no other.
+ * As long as its claim is young and pending, some may be missing.
+ */
+export class ClaimsAgainstEntries {
+  claims = 0;
+  /** Claims that are not done. */
+  pending = 0;
+  #batch: Claim[] = [];
+  #commands = 0;
+
+  constructor(
+    readonly port: Pick<AuditPort, 'places'>,
+    readonly breaks: BreakList,
+    readonly options: ClaimCheckOptions,
+  ) {}
+
+  async take(claim: Claim): Promise<void> {
+    this.claims++;
+    if (claim.state === 'pending') this.pending++;
+    this.#batch.push(claim);
+    this.#commands += claim.commands.length;
+    if (this.#commands >= LOOKUP_SIZE) await this.finish();
+  }
+
+  async finish(): Promise<void> {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#commands = 0;
+    const ids = batch.flatMap(({ commands }) => commands.map(({ id }) => id));
+    const places = new Map<string, EntryPlace[]>();
+    for (let i = 0; i < ids.length; i += LOOKUP_SIZE) {
+      for (const place of await this.port.places(ids.slice(i, i + LOOKUP_SIZE))) {
+        const known = places.get(place.id);
+        if (known === undefined) places.set(place.id, [place]);
+        else known.push(place);
+      }
+    }
+    for (const claim of batch) this.#check(claim, places);
+  }
+
+  #check(claim: Claim, places: ReadonlyMap<string, readonly EntryPlace[]>): void {
+    let open = 0;
+    let firstOpen: Command | null = null;
+    const keys = new Set<string>();
+    for (const command of claim.commands) {
+      keys.add(command.key);
+      const missing = this.#missingOf(command, places.get(command.id) ?? []);
+      if (missing.length === 0) continue;
+      open++;
+      firstOpen ??= command;
+      if (claim.state === 'done') for (const planned of missing) this.#missing(command, planned);
+    }
+    if (keys.size < claim.commands.length) {
+      const message = `claim ${claim.id} holds a key twice`;
+      const [expected, actual] = [String(claim.commands.length), String(keys.size)];
+      this.breaks.add({ kind: 'doubled_key', entry: claim.commands[0]!.id, expected, actual, message });
+    }
+    if (claim.state === 'pending') this.#checkAge(claim, open, firstOpen);
+  }
+
+  /** What of a command has to stand and does not; reports what stands and should not. */
+  #missingOf(command: Command, standing: readonly EntryPlace[]): readonly Expected[] {
+    const [only] = standing;
+    // Nearly all. Its postings were replayed: were it in the wrong book, its accounts would be too.
+    if (standing.length === 1 && only!.part === null && !only!.rejected) return NONE;
+    this.#checkDoubled(standing);
+    const plan = planOf(command, this.options.bookOf);
+    // Where entries of unknown accounts belong cannot be told; that they are unknown was told in the replay.
+    if (plan === null) return standing.length === 0 ? [{ book: null, part: null }] : NONE;
+    const { missing, wrong } = judge(plan, standing);
+    for (const place of wrong) this.#wrongPart(place);
+    this.#explain(plan, standing);
+    return missing;
+  }
+
+  /** Entries of a command over several books account for what stands in transit. */
+  #explain(plan: readonly PlannedEntry[], standing: readonly EntryPlace[]): void {
+    const { replayed, system } = this.options;
+    for (const place of standing) {
+      if (place.part === null || place.rejected || place.height > (replayed.get(place.book) ?? 0)) continue;
+      for (const { account, amount } of plannedFor(plan, place)?.legs ?? NONE) system.explain(account, amount);
+    }
+  }
+
+  #missing({ id, key }: Command, { book, part }: Expected): void {
+    const what = part === null ? 'entry' : `${part} of book ${book}`;
+    const message = `command ${id} was claimed and done, but its ${what} is not in the journal`;
+    const expected = `${part === null ? 'an entry' : `a ${part}`} of key ${key}`;
+    this.breaks.add({ kind: 'missing_entry', book, entry: id, expected, actual: 'none', message });
+  }
+
+  #wrongPart({ id, book, height, part, rejected }: EntryPlace): void {
+    const what = `${rejected ? 'a rejected' : 'a'} ${part ?? 'whole entry'}`;
+    const message = `entry ${id} stands in book ${book} as ${what}, to which its command does not lead there`;
+    this.breaks.add({ kind: 'wrong_part', book, height, entry: id, expected: 'none', actual: what, message });
+  }
+
+  #checkDoubled(standing: readonly EntryPlace[]): void {
+    if (standing.length < 2) return;
+    const groups = new Map<string, EntryPlace[]>();
+    for (const place of standing) {
+      const group = place.part === null ? 'whole' : `${place.book}/${place.part}`;
+      groups.set(group, [...(groups.get(group) ?? NONE), place]);
+    }
+    for (const group of groups.values()) if (group.length > 1) this.#doubled(group);
+  }
+
+  #doubled(places: readonly EntryPlace[]): void {
+    const [first, second] = [...places].sort((a, b) => a.book - b.book || a.height - b.height) as [
+      EntryPlace,
+      EntryPlace,
+    ];
+    const { id, book, height, part } = second;
+    const what = part === null ? `entry ${id}` : `the ${part} of entry ${id}`;
+    const message = `${what} stands ${places.length} times, first in book ${first.book} at height ${first.height}`;
+    const actual = String(places.length);
+    this.breaks.add({ kind: 'doubled_entry', book, height, entry: id, expected: '1', actual, message });
+  }
+
+  #checkAge(claim: Claim, open: number, firstOpen: Command | null): void {
+    const ageMs = this.options.now - claim.at;
+    if (ageMs <= this.options.claimAgeMsMax) return;
+    this.breaks.add({
+      kind: 'claim_too_old',
+      entry: (firstOpen ?? claim.commands[0])?.id ?? null,
+      expected: `done within ${this.options.claimAgeMsMax} ms`,
+      actual: `pending for ${ageMs} ms`,
+      message:
+        `claim ${claim.id} was never finished: ${open} of its ${claim.commands.length} commands lack entries; ` +
+        'run recovery',
+    });
+  }
+}

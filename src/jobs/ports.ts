@@ -1,0 +1,106 @@
+/**
+ * What verification and reconciliation need of the world. `src/mongo` implements these over MongoDB; tests over memory.
+ *
+ * Every read sees only what is durable on a majority. The service may go on writing meanwhile: {@link verify} asks in
+ * an order that makes later writes harmless (see there).
+ */
+import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
+import type { Account, EntryPart, StoredBlock } from '../ledger/types.ts';
+import type { Page, PageQuery, PaymentView } from '../payments/types.ts';
+import type { ReconciliationItem } from './outcomes.ts';
+import type { ReconciliationReport } from './reconcile.ts';
+
+/** The highest block of a book. */
+export interface BookTip {
+  readonly book: number;
+  readonly height: number;
+}
+
+/** A block as the journal holds it, and the SHA-256 over its exact bytes with the hash field zeroed. */
+export interface AuditedBlock {
+  readonly block: StoredBlock;
+  readonly recomputedHash: Uint8Array;
+}
+
+/** A document of the journal that is no block any more: a field is missing or of the wrong type. */
+export interface UnreadableBlock {
+  readonly height: number;
+  /** Why, for people. */
+  readonly unreadable: string;
+}
+
+/** An account, and the balance that was written behind for it, when there is one. */
+export interface AuditedAccount extends Account {
+  readonly snapshot?: { readonly posted: bigint; readonly held: bigint; readonly height: number };
+}
+
+/** A row of the `payments` read model, posted or rejected. */
+export type PaymentRow = Pick<
+  PaymentView,
+  | 'transactionId'
+  | 'status'
+  | 'rejectionReason'
+  | 'source'
+  | 'destination'
+  | 'amount'
+  | 'currency'
+  | 'reference'
+  | 'createdAt'
+  | 'book'
+  | 'height'
+>;
+
+/** The stored ledger, read in bulk. */
+export interface AuditPort {
+  /** Up to which height of each book the `payments` read model is complete; a book it has not begun is missing. */
+  checkpoints(): Promise<ReadonlyMap<number, number>>;
+  /** The tip of each book that has a block, ascending by book. */
+  tips(): Promise<readonly BookTip[]>;
+  /** Every account once, in any order. */
+  accounts(): AsyncIterable<AuditedAccount>;
+  /** The blocks of a book from the lowest up to `toHeight`, ascending by height. */
+  blocks(book: number, toHeight: number): AsyncIterable<AuditedBlock | UnreadableBlock>;
+  /** The rows of the read model with `height <= toHeight`, ascending by height; any order within a height. */
+  paymentRows(book: number, toHeight: number): AsyncIterable<PaymentRow>;
+  /** Every claim once, in any order. */
+  claims(): AsyncIterable<Claim>;
+  /** Every command claimed under one of these keys; a key that is claimed twice comes twice. */
+  findByKeys(keys: readonly string[]): Promise<readonly ClaimedCommand[]>;
+  /** Every place in any book where an entry with one of these ids stands; an id that stands twice comes twice. */
+  places(ids: readonly string[]): Promise<readonly EntryPlace[]>;
+}
+
+/** Where an entry stands. */
+export interface EntryPlace {
+  readonly id: string;
+  readonly book: number;
+  readonly height: number;
+  /** Null: it is the whole command. */
+  readonly part: EntryPart | null;
+  readonly rejected: boolean;
+}
+
+/** A posted payment, as far as a statement can be matched against it. */
+export type MatchablePayment = Pick<
+  PaymentView,
+  'id' | 'reference' | 'amount' | 'currency' | 'source' | 'destination' | 'createdAt'
+>;
+
+export interface PostedPaymentsPort {
+  /**
+   * Payments with status `posted` and `from <= createdAt < to`, in any order. Complete: each that was posted before the
+   * call is there. A read model that lags must catch up first, or what it lacks is reported as missing.
+   */
+  postedPayments(from: Date, to: Date): AsyncIterable<MatchablePayment>;
+}
+
+/** Keeps reports. `save` and `saveItems` are durable on a majority before they answer. */
+export interface ReconciliationsPort {
+  /** Inserts the report, or replaces the one with the same id. */
+  save(report: ReconciliationReport): Promise<void>;
+  /** Adds items to a report; called with up to 1,000 at a time, ascending by `position`. */
+  saveItems(id: string, items: readonly ReconciliationItem[]): Promise<void>;
+  get(id: string): Promise<ReconciliationReport | null>;
+  /** Ascending by `position`; the cursors are positions as text. An unknown id has no items. */
+  items(id: string, page: PageQuery): Promise<Page<ReconciliationItem>>;
+}

@@ -1,0 +1,297 @@
+import { suspenseAccount } from '../ledger/crossing.ts';
+import { type Entry, type Posting, REJECTION_REASONS } from '../ledger/types.ts';
+import type { BreakFound, BreakList } from './breaks.ts';
+import type { AuditedBlock, UnreadableBlock } from './ports.ts';
+import { isBalance, type ReplayTable } from './replay-table.ts';
+import type { SystemAccounts } from './system-accounts.ts';
+
+const GENESIS: Uint8Array = new Uint8Array(32);
+const KNOWN_REASONS: ReadonlySet<string> = new Set(REJECTION_REASONS);
+/** Up to this many postings, comparing all pairs is cheaper than a set. */
+const PAIRWISE_MAX = 8;
+
+interface Balances {
+  readonly posted: bigint;
+  readonly held: bigint;
+}
+
+/**
+ * Replays one book, block by block, and reports where the journal does not follow from itself. Pure but for the
+ * balances in the table and the list of breaks.
+ *
+ * One fault should be one break. So after a wrong running balance the replay goes on from whichever of the two
+ * balances the next posting continues; and after a gap each account takes the next balance it meets.
+ */
+export class BookReplay {
+  #height = 0;
+  #hash: Uint8Array | null = GENESIS;
+  #recomputedHash: Uint8Array | null = GENESIS;
+  #at = 0;
+  #term = 0;
+  /** Counts gaps: an account last replayed in an earlier stretch has no balance to continue from. */
+  #stretch = 0;
+  /** Stored balances that contradicted the replay, by slot. */
+  readonly #contradictions = new Map<number, Balances>();
+  blocks = 0;
+  entries = 0;
+  postings = 0;
+
+  constructor(
+    readonly book: number,
+    readonly table: ReplayTable,
+    readonly breaks: BreakList,
+    readonly system: SystemAccounts,
+  ) {}
+
+  get height(): number {
+    return this.#height;
+  }
+  /** Stored hash of the last block; null when it could not be read. */
+  get hash(): Uint8Array | null {
+    return this.#hash;
+  }
+
+  take(audited: AuditedBlock | UnreadableBlock): void {
+    this.blocks++;
+    if ('unreadable' in audited) {
+      if (this.#follow(audited.height)) this.#lost(audited.height);
+      this.#broken(audited.height, {
+        kind: 'unreadable_block',
+        message: `the block cannot be read: ${audited.unreadable}`,
+      });
+      return;
+    }
+    const { block, recomputedHash } = audited;
+    if (!this.#follow(block.height)) return;
+    this.#checkLinks(audited);
+    this.#height = block.height;
+    this.#hash = block.hash;
+    this.#recomputedHash = recomputedHash;
+    this.#at = block.at;
+    this.#term = block.term;
+    for (const entry of block.entries) this.#takeEntry(block.height, entry);
+  }
+
+  /** The journal ended: does it reach the tip it was said to have? */
+  finish(tip: number): void {
+    if (this.#height < tip) this.#gap(this.#height + 1, tip);
+  }
+
+  /** Is this the height that comes next? Reports it when not; false: not a height to go on with. */
+  #follow(height: number): boolean {
+    if (height === this.#height + 1) return true;
+    if (height <= this.#height) {
+      const message = `height ${height} comes after height ${this.#height}`;
+      this.#broken(height, { kind: 'height_gap', expected: String(this.#height + 1), actual: String(height), message });
+      return false;
+    }
+    this.#gap(this.#height + 1, height - 1);
+    this.#lost(height - 1);
+    return true;
+  }
+
+  #gap(from: number, to: number): void {
+    const message = from === to ? `block ${from} is missing` : `blocks ${from} to ${to} are missing`;
+    this.#broken(from, { kind: 'height_gap', expected: `block ${from}`, actual: 'nothing', message });
+  }
+
+  #lost(height: number): void {
+    this.#height = height;
+    this.#hash = null;
+    this.#recomputedHash = null;
+    this.#stretch++;
+    this.#contradictions.clear();
+  }
+
+  #checkLinks({ block, recomputedHash }: AuditedBlock): void {
+    const { height, hash, prev, at, term, kind, entries } = block;
+    if (!sameBytes(hash, recomputedHash)) {
+      const message = 'the block was changed after it was written: its hash is not that of its bytes';
+      this.#broken(height, { kind: 'hash_mismatch', expected: hex(recomputedHash), actual: hex(hash), message });
+    }
+    // Either hash of the block below will do: that they differ was reported there.
+    if (this.#hash !== null && !sameBytes(prev, this.#hash) && !sameBytes(prev, this.#recomputedHash)) {
+      const message = `the block does not follow from block ${height - 1}: it names another hash`;
+      this.#broken(height, { kind: 'broken_chain', expected: hex(this.#hash), actual: hex(prev), message });
+    }
+    if (at < this.#at) {
+      const message = `the block is ${this.#at - at} ms older than the block below it`;
+      this.#broken(height, { kind: 'time_backwards', expected: `at least ${this.#at}`, actual: String(at), message });
+    }
+    if (term < this.#term) {
+      const message = `term ${term} comes after term ${this.#term}`;
+      this.#broken(height, {
+        kind: 'term_backwards',
+        expected: `at least ${this.#term}`,
+        actual: String(term),
+        message,
+      });
+    }
+    if (kind !== 'entries' && entries.length > 0) {
+      const message = `a ${kind} block must be empty, and this one holds ${entries.length} entries`;
+      this.#broken(height, { kind: 'malformed_block', expected: '0', actual: String(entries.length), message });
+    }
+  }
+
+  #takeEntry(height: number, entry: Entry): void {
+    this.entries++;
+    this.#checkShape(height, entry);
+    if (entry.postings.length === 0) return;
+    this.#checkBalanced(height, entry);
+    for (const posting of entry.postings) this.#takePosting(height, entry, posting);
+    this.postings += entry.postings.length;
+  }
+
+  #checkShape(height: number, entry: Entry): void {
+    const { rejection, postings } = entry;
+    if (entry.kind !== 'rejected') {
+      if (rejection !== undefined) this.#malformed(height, entry, 'it is posted and rejected at once');
+      if (postings.length === 0) this.#malformed(height, entry, 'it is posted but has no postings');
+      if (namesAccountTwice(postings) && namesAccountTwice(withoutSuspense(this.book, entry))) {
+        this.#malformed(height, entry, 'it has two postings of one account');
+      }
+      for (const { amount, account } of postings) {
+        if (amount === 0n) this.#malformed(height, entry, `the amount of its posting on ${account} is zero`);
+      }
+      return;
+    }
+    if (postings.length > 0) this.#malformed(height, entry, 'it is rejected but has postings');
+    const part = entry.span?.part ?? 'debit';
+    if (part !== 'debit') this.#malformed(height, entry, `it is rejected, and a ${part} cannot be`);
+    if (rejection === undefined) {
+      this.#malformed(height, entry, 'it is rejected without a reason');
+    } else if (!KNOWN_REASONS.has(rejection.reason)) {
+      const message = `entry ${entry.id} was rejected for a reason that does not exist: ${rejection.reason}`;
+      const expected = REJECTION_REASONS.join(', ');
+      const actual = rejection.reason;
+      this.#broken(height, { kind: 'unknown_rejection_reason', entry: entry.id, expected, actual, message });
+    }
+  }
+
+  #malformed(height: number, entry: Entry, why: string): void {
+    this.#broken(height, { kind: 'malformed_entry', entry: entry.id, message: `entry ${entry.id} cannot be: ${why}` });
+  }
+
+  #checkBalanced(height: number, entry: Entry): void {
+    for (const [currency, sum] of unbalanced(entry.postings)) {
+      const message = `the postings of entry ${entry.id} sum to ${sum} ${currency}, not to zero`;
+      const actual = `${sum} ${currency}`;
+      this.#broken(height, { kind: 'unbalanced_entry', entry: entry.id, expected: `0 ${currency}`, actual, message });
+    }
+  }
+
+  #takePosting(height: number, entry: Entry, posting: Posting): void {
+    const { account, currency } = posting;
+    const { table } = this;
+    const slot = table.find(account);
+    if (slot < 0) {
+      const message = `entry ${entry.id} posts to account ${account}, which does not exist`;
+      this.#broken(height, { kind: 'unknown_account', entry: entry.id, account, message });
+      return;
+    }
+    if (table.book(slot) !== this.book) {
+      const message = `entry ${entry.id} posts in book ${this.book} to account ${account} of book ${table.book(slot)}`;
+      const [expected, actual] = [String(table.book(slot)), String(this.book)];
+      this.#broken(height, { kind: 'wrong_book', entry: entry.id, account, expected, actual, message });
+      return;
+    }
+    if (table.currency(slot) !== currency) {
+      const message = `entry ${entry.id} posts ${currency} to account ${account}, which holds ${table.currency(slot)}`;
+      const expected = table.currency(slot);
+      this.#broken(height, { kind: 'wrong_currency', entry: entry.id, account, expected, actual: currency, message });
+    }
+    if (table.hasSnapshotBelow(slot, height)) table.checkSnapshot(account, slot, this.breaks);
+    if (table.isSystem(slot)) this.system.take(this.book, height, entry, posting);
+    this.#replay(height, entry, posting, slot);
+    this.#checkLimits(height, entry, posting, slot);
+  }
+
+  #replay(height: number, entry: Entry, posting: Posting, slot: number): void {
+    const { table } = this;
+    if (table.stretch(slot) !== this.#stretch) {
+      table.set(slot, posting.posted, posting.held, this.#stretch);
+      return;
+    }
+    const posted = table.posted(slot) + posting.amount;
+    const held = table.held(slot);
+    if (posting.posted === posted && posting.held === held) {
+      table.set(slot, posted, held, this.#stretch);
+      return;
+    }
+    const other = this.#contradictions.get(slot);
+    if (other !== undefined && posting.posted === other.posted + posting.amount && posting.held === other.held) {
+      this.#contradictions.delete(slot);
+      table.set(slot, posting.posted, posting.held, this.#stretch);
+      return;
+    }
+    const { account } = posting;
+    this.#broken(height, {
+      kind: 'wrong_running_balance',
+      entry: entry.id,
+      account,
+      expected: `posted ${posted}, held ${held}`,
+      actual: `posted ${posting.posted}, held ${posting.held}`,
+      message: `the balance of account ${account} after entry ${entry.id} does not follow from the one before`,
+    });
+    this.#contradictions.set(slot, posting);
+    table.set(slot, isBalance(posted) ? posted : posting.posted, held, this.#stretch);
+  }
+
+  #checkLimits(height: number, entry: Entry, { account, amount, posted, held }: Posting, slot: number): void {
+    const limit = amount < 0n ? this.table.min(slot) : this.table.max(slot);
+    if (limit === null) return;
+    const balance = amount < 0n ? posted - held : posted;
+    if (amount < 0n ? balance >= limit : balance <= limit) return;
+    this.#broken(height, {
+      kind: 'limit_exceeded',
+      entry: entry.id,
+      account,
+      expected: `${amount < 0n ? 'at least' : 'at most'} ${limit}`,
+      actual: String(balance),
+      message: `entry ${entry.id} leaves account ${account} at ${balance}, beyond its limit of ${limit}`,
+    });
+  }
+
+  #broken(height: number, found: BreakFound): void {
+    this.breaks.add({ ...found, book: this.book, height });
+  }
+}
+
+/** The currencies that do not sum to zero, with their sums. */
+function unbalanced(postings: readonly Posting[]): Iterable<[string, bigint]> {
+  const { currency } = postings[0]!;
+  let sum = 0n;
+  for (const posting of postings) {
+    if (posting.currency !== currency) return unbalancedOfSeveral(postings);
+    sum += posting.amount;
+  }
+  return sum === 0n ? [] : [[currency, sum]];
+}
+
+function unbalancedOfSeveral(postings: readonly Posting[]): [string, bigint][] {
+  const sums = new Map<string, bigint>();
+  for (const { currency, amount } of postings) sums.set(currency, (sums.get(currency) ?? 0n) + amount);
+  return [...sums].filter(([, sum]) => sum !== 0n);
+}
+
+function namesAccountTwice(postings: readonly Posting[]): boolean {
+  if (postings.length > PAIRWISE_MAX) return new Set(postings.map(({ account }) => account)).size !== postings.length;
+  for (let i = 1; i < postings.length; i++) {
+    for (let j = 0; j < i; j++) if (postings[i]!.account === postings[j]!.account) return true;
+  }
+  return false;
+}
+
+/** In a part that cannot be rejected, any number of legs may stand on a suspense account. */
+function withoutSuspense(book: number, { span, postings }: Entry): readonly Posting[] {
+  if (span === undefined || span.part === 'debit') return postings;
+  return postings.filter(({ account, currency }) => account !== suspenseAccount(book, currency));
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array | null): boolean {
+  return b !== null && Buffer.compare(a, b) === 0;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

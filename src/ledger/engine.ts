@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto';
+import { AccountLoader } from './account-loader.ts';
+import { AccountTable } from './account-table.ts';
+import { Admission, type AdmissionLimits, outcomeUnknown } from './admission.ts';
+import { checkCommand, estimatedBytes } from './command.ts';
+import { LedgerError } from './errors.ts';
+import { Finisher } from './finisher.ts';
+import { InFlight } from './in-flight.ts';
+import { KnownKeys } from './known-keys.ts';
+import type { Ledger } from './ledger.ts';
+import type { AccountsPort, ClaimsPort, Clock, CrashPoint, JournalPort, Log } from './ports.ts';
+import { RecentOutcomes } from './recent-outcomes.ts';
+import { Recovery, type RecoveryReport } from './recovery.ts';
+import { type RoundLimits, Rounds } from './rounds.ts';
+import { Task } from './task.ts';
+import type { Command, Outcome, Placed } from './types.ts';
+
+export interface EngineLimits extends AdmissionLimits, RoundLimits {
+  readonly inFlightCommandsMax: number;
+  readonly inFlightBytesMax: number;
+  readonly accountsInMemoryMax: number;
+  readonly recentOutcomesMax: number;
+  /** Their estimated bytes. */
+  readonly recentOutcomesBytesMax: number;
+  /** How long a caller waits at most. Then it is told that the outcome is unknown, or that nothing was written. */
+  readonly callerPatienceMs: number;
+  /** A pending claim older than this is driven on by whoever finds it. */
+  readonly recoverAfterMs: number;
+  /** A command that stands nowhere and is older than this ends as `rejected: expired`. */
+  readonly expireAfterMs: number;
+  readonly recoveryIntervalMs: number;
+}
+
+const DEFAULT_LIMITS: EngineLimits = {
+  claimCommandsMax: 4000,
+  claimBytesMax: 8 << 20,
+  claimPatienceMs: 15_000,
+  blockEntriesMax: 1000,
+  blockBytesMax: 4 << 20,
+  roundCommandsMax: 8000,
+  roundBytesMax: 12 << 20,
+  inFlightCommandsMax: 20_000,
+  inFlightBytesMax: 64 << 20,
+  accountsInMemoryMax: 1_000_000,
+  recentOutcomesMax: 20_000,
+  recentOutcomesBytesMax: 32 << 20,
+  callerPatienceMs: 20_000,
+  recoverAfterMs: 10_000,
+  expireAfterMs: 60_000,
+  recoveryIntervalMs: 5_000,
+};
+
+export interface EngineDeps {
+  readonly journal: JournalPort;
+  readonly claims: ClaimsPort;
+  readonly accounts: AccountsPort;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly crashPoint?: CrashPoint;
+  readonly limits?: Partial<EngineLimits>;
+}
+
+const SWEEP_MS = 250;
+
+/**
+ * The ledger engine of one process. Any number of processes may run one over the same database: the append rule makes
+ * that safe, agreeing on one writer a book merely makes it fast.
+ */
+export class Engine implements Ledger {
+  readonly owner = randomUUID();
+  readonly limits: EngineLimits;
+  readonly #clock: Clock;
+  readonly #table: AccountTable;
+  readonly #inFlight: InFlight;
+  readonly #recent: RecentOutcomes;
+  readonly #finisher: Finisher;
+  readonly #rounds: Rounds;
+  readonly #admission: Admission;
+  readonly #known: KnownKeys;
+  readonly #recovery: Recovery;
+  readonly #loader: AccountLoader;
+  #sweeper: NodeJS.Timeout | null = null;
+  #stopping = false;
+
+  constructor({ journal, claims, accounts, log, clock, crashPoint, limits }: EngineDeps) {
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.#clock = clock ?? { now: () => Date.now() };
+    const shared = { log, clock: this.#clock, crashPoint: crashPoint ?? (() => undefined), limits: this.limits };
+    this.#table = new AccountTable(this.limits.accountsInMemoryMax);
+    this.#loader = new AccountLoader(this.#table, accounts, journal);
+    this.#inFlight = new InFlight({
+      commandsMax: this.limits.inFlightCommandsMax,
+      bytesMax: this.limits.inFlightBytesMax,
+      legsMax: this.limits.accountsInMemoryMax >> 1,
+    });
+    this.#recent = new RecentOutcomes(this.limits.recentOutcomesMax, this.limits.recentOutcomesBytesMax);
+    this.#finisher = new Finisher({ ...shared, claims });
+    this.#rounds = new Rounds({
+      ...shared,
+      journal,
+      loader: this.#loader,
+      claimedIds: () => this.#inFlight.claimedIds(),
+      onEntry: (placed) => this.#stand(placed),
+    });
+    const refuse = (task: Task, error: LedgerError) => this.#refuse(task, error);
+    const adopted = { inFlight: this.#inFlight, loader: this.#loader, rounds: this.#rounds, journal, refuse };
+    this.#known = new KnownKeys({ ...shared, ...adopted, stand: (placed) => this.#stand(placed) });
+    this.#admission = new Admission({
+      ...shared,
+      owner: this.owner,
+      claims,
+      loader: this.#loader,
+      rounds: this.#rounds,
+      newClaimId: randomUUID,
+      onClaimed: (claimId, tasks) => this.#finisher.open(claimId, tasks),
+      onKnown: (known) => void this.#known.answer(known),
+      refuse,
+    });
+    this.#recovery = new Recovery({
+      ...shared,
+      claims,
+      journal,
+      owns: (claimId) => this.#finisher.isOpen(claimId),
+      driveOn: (claim, command) => this.#known.driveOn(claim, command),
+    });
+  }
+
+  /** Begins to watch deadlines and to recover what others left behind. */
+  start(): void {
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    this.#recovery.start();
+  }
+
+  /** Takes no new commands, ends those in flight within the time given, and answers the rest as unknown. */
+  async stop(graceMs = 10_000): Promise<void> {
+    this.#stopping = true;
+    // It begins with no other claim; the one that it works on ends with the commands in flight.
+    const recovered = this.#recovery.stop();
+    const until = Date.now() + graceMs;
+    while (this.#inFlight.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
+    await Promise.all([this.#admission.stop(), this.#rounds.stop()]);
+    for (const task of this.#inFlight.tasks()) task.refuse(outcomeUnknown());
+    await recovered;
+    if (this.#sweeper) clearInterval(this.#sweeper);
+    await this.#finisher.stop();
+  }
+
+  async submit(command: Command): Promise<Outcome> {
+    if (this.#stopping) throw new LedgerError('unavailable', 'the ledger is shutting down; nothing was written');
+    checkCommand(command);
+    const running = this.#inFlight.byKey(command.key);
+    if (running) {
+      if (running.command.fingerprint !== command.fingerprint) throw keyReused();
+      running.deadline = this.#patience();
+      return running.wait(true);
+    }
+    const recent = this.#recent.get(command.key);
+    if (recent) {
+      if (recent.fingerprint !== command.fingerprint) throw keyReused();
+      return { ...recent.placed, replayed: true };
+    }
+    this.#inFlight.checkRoomFor(estimatedBytes(command), command.legs.length);
+    const task = new Task(command, this.#patience());
+    this.#inFlight.add(task);
+    const outcome = task.wait(false);
+    this.#admission.push(task);
+    return outcome;
+  }
+
+  submitMany(commands: readonly Command[]): Promise<PromiseSettledResult<Outcome>[]> {
+    return Promise.allSettled(commands.map((command) => this.submit(command)));
+  }
+
+  /** Drives on every pending claim that nobody here is working on, once; answers what it found and did. */
+  recover(olderThanMs = this.limits.recoverAfterMs): Promise<RecoveryReport> {
+    return this.#recovery.runOnce(olderThanMs);
+  }
+
+  /** Figures for metrics. Queues in commands, memory in accounts. */
+  stats() {
+    return {
+      inFlight: this.#inFlight.size,
+      inFlightBytes: this.#inFlight.bytes,
+      waitingForClaim: this.#admission.waiting,
+      waitingForBlock: this.#rounds.waiting,
+      accountsInMemory: this.#table.size,
+      ...this.#admission.counts,
+      ...this.#rounds.counts,
+      claimsUnknown: this.#admission.counts.unknown,
+      claimsFinished: this.#finisher.finished,
+    };
+  }
+
+  #patience(): number {
+    return this.#clock.now() + this.limits.callerPatienceMs;
+  }
+
+  #stand(placed: Placed): void {
+    const task = this.#inFlight.byId(placed.entry.id);
+    if (!task) return;
+    // One that spans books and whose accounts are not looked up yet will find its entries when they are.
+    if (placed.entry.span) task.progress?.stand(placed);
+    const outcome = placed.entry.span ? (task.progress?.outcome ?? null) : placed;
+    if (outcome === null) return;
+    this.#end(task);
+    this.#recent.add(task, outcome);
+    task.answer(outcome);
+    this.#finisher.settled(task);
+  }
+
+  #refuse(task: Task, error: LedgerError): void {
+    this.#end(task);
+    task.refuse(error);
+  }
+
+  #end(task: Task): void {
+    task.state = 'settled';
+    this.#loader.release(task);
+    this.#inFlight.remove(task);
+  }
+
+  /** Callers do not wait for ever. What is queued can be given up for sure; what is claimed goes on without them. */
+  #sweep(): void {
+    const now = this.#clock.now();
+    for (const task of this.#inFlight.tasks()) {
+      if (task.deadline > now || !task.isAwaited) continue;
+      if (task.state === 'queued') {
+        this.#refuse(
+          task,
+          new LedgerError('unavailable', 'the ledger is too slow; nothing was written, send it again'),
+        );
+      } else {
+        task.refuse(outcomeUnknown());
+      }
+    }
+  }
+}
+
+function keyReused(): LedgerError {
+  return new LedgerError('idempotency_key_reused', 'this idempotency key was used before, with another request');
+}

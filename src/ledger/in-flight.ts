@@ -1,0 +1,74 @@
+import { LedgerError } from './errors.ts';
+import type { Task } from './task.ts';
+
+export interface InFlightLimits {
+  /** Commands between submit and outcome. */
+  readonly commandsMax: number;
+  /** Their estimated bytes. */
+  readonly bytesMax: number;
+  /** Their legs; each may pin an account in memory. */
+  readonly legsMax: number;
+}
+
+/** Every command between submit and outcome, by key and by id, within limits. */
+export class InFlight {
+  readonly #byKey = new Map<string, Task>();
+  readonly #byId = new Map<string, Task>();
+  #bytes = 0;
+  #legs = 0;
+
+  constructor(readonly limits: InFlightLimits) {}
+
+  get size(): number {
+    return this.#byId.size;
+  }
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  byKey(key: string): Task | undefined {
+    return this.#byKey.get(key);
+  }
+  byId(id: string): Task | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** @throws LedgerError overloaded */
+  checkRoomFor(bytes: number, legs: number): void {
+    const { commandsMax, bytesMax, legsMax } = this.limits;
+    if (this.size + 1 > commandsMax || this.#bytes + bytes > bytesMax || this.#legs + legs > legsMax) {
+      throw new LedgerError(
+        'overloaded',
+        'the queue in front of the ledger is full; nothing was written, send it again',
+      );
+    }
+  }
+
+  add(task: Task): void {
+    this.#byKey.set(task.command.key, task);
+    this.#byId.set(task.command.id, task);
+    this.#bytes += task.bytes;
+    this.#legs += task.command.legs.length;
+  }
+
+  remove(task: Task): void {
+    const { key, id, legs } = task.command;
+    if (this.#byId.get(id) !== task) return;
+    this.#byId.delete(id);
+    if (this.#byKey.get(key) === task) this.#byKey.delete(key);
+    this.#bytes -= task.bytes;
+    this.#legs -= legs.length;
+  }
+
+  /** Ids of the commands whose claim is durable, or may be. */
+  claimedIds(): string[] {
+    const ids: string[] = [];
+    for (const [id, { state }] of this.#byId) if (state !== 'queued') ids.push(id);
+    return ids;
+  }
+
+  /** Tasks, oldest first. */
+  tasks(): IterableIterator<Task> {
+    return this.#byId.values();
+  }
+}

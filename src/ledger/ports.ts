@@ -1,0 +1,97 @@
+/**
+ * What the engine needs of the world. `src/mongo` implements these over MongoDB; tests also over memory.
+ *
+ * Every write is durable on a majority before it answers; every read sees only what is durable on a majority.
+ */
+import type { Account, Balance, Block, Command, Placed, StoredBlock } from './types.ts';
+
+/** A block with its final bytes, ready to be appended. */
+export interface EncodedBlock {
+  readonly block: Block;
+  readonly hash: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * How an append ended. `landed`: how many of the blocks, from the first, are durable. `ended`:
+ * - `done`: all of them.
+ * - `taken`: the block at index `landed` found its height taken; it and those after it did not land.
+ * - `unknown`: nothing is known of the blocks from index `landed` on.
+ */
+export interface AppendResult {
+  readonly landed: number;
+  readonly ended: 'done' | 'taken' | 'unknown';
+  readonly cause?: unknown;
+}
+
+export interface JournalPort {
+  /** Computes bytes and hash; pure. */
+  encode(block: Block): EncodedBlock;
+  /** Inserts the blocks in order; never throws. */
+  append(blocks: readonly EncodedBlock[]): Promise<AppendResult>;
+  /** The highest block of a book, or null. */
+  tip(book: number): Promise<StoredBlock | null>;
+  /** Up to `limit` blocks of a book from a height on, in order. */
+  read(book: number, fromHeight: number, limit: number): Promise<StoredBlock[]>;
+  /** Where the entries with these ids stand. An id may stand nowhere, or once in each of several books. */
+  findEntries(ids: readonly string[]): Promise<Placed[]>;
+  /** The latest balances of accounts; an account that was never posted to is missing in the answer. */
+  balances(accounts: readonly string[]): Promise<Map<string, Balance>>;
+}
+
+/** A group of commands admitted together. `state` is `done` once each of them has its final entry. */
+export interface Claim {
+  readonly id: string;
+  /** The process that admitted it. */
+  readonly owner: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly state: 'pending' | 'done';
+  readonly commands: readonly Command[];
+}
+
+/** A command that was found under its key, and the claim it belongs to. */
+export interface ClaimedCommand {
+  readonly claimId: string;
+  readonly at: number;
+  readonly state: 'pending' | 'done';
+  readonly owner: string;
+  readonly command: Command;
+}
+
+/** `duplicate`: at least one key (or the claim's own id) is known already; nothing of this attempt was written. */
+export type ClaimResult = 'inserted' | 'duplicate' | 'unknown';
+
+export interface ClaimsPort {
+  /** Never throws. */
+  insert(claim: Claim): Promise<ClaimResult>;
+  findByKeys(keys: readonly string[]): Promise<ClaimedCommand[]>;
+  markDone(claimIds: readonly string[]): Promise<void>;
+  /** Pending claims admitted before a time, oldest first. */
+  pending(before: number, limit: number): Promise<Claim[]>;
+}
+
+export interface AccountsPort {
+  /** Those of the accounts that exist. */
+  load(ids: readonly string[]): Promise<Account[]>;
+  /** Opens accounts of the ledger itself, unless they are there. */
+  ensure(accounts: readonly Account[]): Promise<void>;
+}
+
+/** The time, replaceable by tests. Milliseconds since the epoch. */
+export interface Clock {
+  now(): number;
+}
+
+/** Called at each named point between two steps. Production has none; a test makes one throw or never return. */
+export type CrashPoint = (
+  name: 'before_claim' | 'after_claim' | 'before_append' | 'after_append' | 'before_done' | 'after_done',
+) => void | Promise<void>;
+
+/** The part of a logger that the engine uses; pino fits. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

@@ -1,0 +1,131 @@
+import { assembled } from './assemble.ts';
+import { type Crossing, type PartPlan, reversalOf } from './crossing.ts';
+import type { Command, Entry, EntryPart, Leg, Placed, Span } from './types.ts';
+
+/** What is appended to one book for a command: all of it, or its part there. */
+export interface Part {
+  readonly book: number;
+  readonly legs: readonly Leg[];
+  /** Slots of the legs' accounts, in their order. */
+  readonly slots: readonly number[];
+  /** Absent when the command stays within one book. */
+  readonly span?: Span;
+  /** Slots of the suspense accounts that take what the accounts cannot, one a leg; empty where it may be refused. */
+  readonly suspense: readonly number[];
+}
+
+/** What is known of a part: nothing, what was decided and is on its way to the journal, or what stands there. */
+interface PartState {
+  readonly part: Part;
+  decided: Entry | null;
+  standing: Placed | null;
+}
+
+/**
+ * How far a command is. It begins with its debits (or, within one book, with all of it); once these are decided, its
+ * credits or its reversals follow. Decisions that did not land are forgotten by `forgetDecisions`.
+ */
+export class Progress {
+  readonly #first: PartState[];
+  readonly #credits: PartState[];
+  readonly #reversals: PartState[];
+  readonly #all: PartState[];
+  /** Every pinned slot, each as often as it is pinned. */
+  readonly pinned: readonly number[];
+
+  constructor(first: readonly Part[], credits: readonly Part[], reversals: readonly Part[], pinned: readonly number[]) {
+    this.#first = first.map(open);
+    this.#credits = credits.map(open);
+    this.#reversals = reversals.map(open);
+    this.#all = [...this.#first, ...this.#credits, ...this.#reversals];
+    this.pinned = pinned;
+  }
+
+  get isCrossing(): boolean {
+    return this.#first[0]!.part.span !== undefined;
+  }
+
+  /** Books the command touches; one may come twice. */
+  *books(): Generator<number> {
+    for (const { part } of this.#first) yield part.book;
+    for (const { part } of this.#credits) yield part.book;
+  }
+
+  /** Does any part of it stand? */
+  get hasBegun(): boolean {
+    return this.#first.some(({ standing }) => standing !== null);
+  }
+
+  /** The parts that are to be decided first, as far as they are open. */
+  openFirst(): Part[] {
+    return openOf(this.#first);
+  }
+
+  /** The parts that follow, as far as they are open, once every first part is decided or stands. */
+  openSecond(): Part[] {
+    if (!this.#first.every(({ decided, standing }) => decided ?? standing)) return [];
+    return openOf(this.#following(({ decided, standing }) => standing?.entry ?? decided));
+  }
+
+  decide(part: Part, entry: Entry): void {
+    this.#stateOf(part)!.decided = entry;
+  }
+
+  /** What was decided and does not stand has not landed. */
+  forgetDecisions(): void {
+    for (const state of this.#all) state.decided = null;
+  }
+
+  /** Takes in an entry of the journal. */
+  stand(placed: Placed): void {
+    const part = placed.entry.span?.part;
+    const state = this.#all.find((one) => one.part.book === placed.book && one.part.span?.part === part);
+    if (state) state.standing ??= placed;
+  }
+
+  /** What the command has become, when all entries stand that have to. */
+  get outcome(): Placed | null {
+    const standing = this.#all.flatMap(({ standing }) => standing ?? []);
+    return assembled(standing);
+  }
+
+  /** Credits when no debit was rejected; else the reversals of those that were not. */
+  #following(entryOf: (state: PartState) => Entry | null): PartState[] {
+    if (!this.#first.some((state) => entryOf(state)?.rejection)) return this.#credits;
+    return this.#reversals.filter((_, i) => !entryOf(this.#first[i]!)?.rejection);
+  }
+
+  #stateOf(part: Part): PartState | undefined {
+    return this.#all.find((state) => state.part === part);
+  }
+}
+
+function open(part: Part): PartState {
+  return { part, decided: null, standing: null };
+}
+
+function openOf(states: readonly PartState[]): Part[] {
+  return states.filter(({ decided, standing }) => !decided && !standing).map(({ part }) => part);
+}
+
+/** Makes parts out of plans; `slotOf` and `suspenseOf` pin what they answer. */
+export function partsOf(
+  command: Command,
+  { debits, credits }: Crossing,
+  slotOf: (plan: PartPlan, leg: number) => number,
+  suspenseOf: (plan: PartPlan, leg: number) => number,
+): { first: Part[]; credits: Part[]; reversals: Part[] } {
+  const span = { debits: debits.map(({ book }) => book), credits: credits.map(({ book }) => book) };
+  const make = (plan: PartPlan, part: EntryPart, legs?: readonly Leg[]): Part => ({
+    book: plan.book,
+    legs: plan.legs,
+    slots: plan.legs.map((_, leg) => slotOf(plan, leg)),
+    span: { part, ...span, ...(legs ? { legs } : {}) },
+    suspense: part === 'debit' ? [] : plan.legs.map((_, leg) => suspenseOf(plan, leg)),
+  });
+  return {
+    first: debits.map((plan, i) => make(plan, 'debit', i === 0 ? command.legs : undefined)),
+    credits: credits.map((plan) => make(plan, 'credit')),
+    reversals: debits.length === 1 ? [] : debits.map((plan) => make(reversalOf(plan), 'reversal')),
+  };
+}

@@ -1,0 +1,63 @@
+import { estimatedBytes } from './command.ts';
+import type { Progress } from './progress.ts';
+import type { Command, Outcome, Placed } from './types.ts';
+
+/**
+ * - `queued`: nothing was written for it yet.
+ * - `claiming`: its claim is on the way; it may or may not be there.
+ * - `claimed`: it will end in exactly one entry in each book that it touches.
+ * - `settled`: its entry stands, or it was refused.
+ */
+export type TaskState = 'queued' | 'claiming' | 'claimed' | 'settled';
+
+interface Waiter {
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+  readonly replayed: boolean;
+}
+
+/** One command on its way through this process, and the callers that wait for its outcome. */
+export class Task {
+  state: TaskState = 'queued';
+  /** What each book has to do, and how far it is; null until the accounts were looked up, and after the end. */
+  progress: Progress | null = null;
+  /** Too old to be driven on while it stands nowhere: its only possible outcome is the rejection `expired`. */
+  expired = false;
+  readonly bytes: number;
+  #waiters: Waiter[] = [];
+
+  constructor(
+    readonly command: Command,
+    /** When its callers are told that they have waited long enough, in ms; each new caller moves it on. */
+    public deadline: number,
+    readonly claimId: string | null = null,
+  ) {
+    this.bytes = estimatedBytes(command);
+  }
+
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  wait(replayed: boolean): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject, replayed });
+    });
+  }
+
+  /** Hands all callers to another task that has the same command. */
+  moveWaitersTo(other: Task): void {
+    for (const waiter of this.#waiters) other.#waiters.push({ ...waiter, replayed: true });
+    this.#waiters = [];
+  }
+
+  answer(placed: Placed, replayed = false): void {
+    for (const waiter of this.#waiters) waiter.resolve({ ...placed, replayed: replayed || waiter.replayed });
+    this.#waiters = [];
+  }
+
+  refuse(error: Error): void {
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters = [];
+  }
+}

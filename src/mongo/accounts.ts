@@ -1,0 +1,46 @@
+import type { Collection, Db } from 'mongodb';
+import type { AccountsPort } from '../ledger/ports.ts';
+import type { Account } from '../ledger/types.ts';
+
+export const ACCOUNTS = 'accounts';
+
+/** `{_id, book, currency, min_balance, max_balance, metadata, created_at}`; limits in minor units, null: none. */
+export interface AccountDocument {
+  _id: string;
+  book: number;
+  currency: string;
+  min_balance: bigint | null;
+  max_balance: bigint | null;
+  metadata: Record<string, string>;
+  created_at: Date;
+}
+
+/** Who the accounts are. What they hold is in the journal. */
+export class MongoAccounts implements AccountsPort {
+  readonly collection: Collection<AccountDocument>;
+
+  constructor(db: Db) {
+    this.collection = db.collection(ACCOUNTS);
+  }
+
+  async load(ids: readonly string[]): Promise<Account[]> {
+    const projection = { book: 1, currency: 1, min_balance: 1, max_balance: 1 };
+    const documents = await this.collection.find({ _id: { $in: [...ids] } }, { projection }).toArray();
+    return documents.map(accountOf);
+  }
+
+  async ensure(accounts: readonly Account[]): Promise<void> {
+    const created_at = new Date();
+    await this.collection.bulkWrite(
+      accounts.map(({ id, book, currency, minBalance, maxBalance }) => {
+        const fields = { book, currency, min_balance: minBalance, max_balance: maxBalance, metadata: {}, created_at };
+        return { updateOne: { filter: { _id: id }, update: { $setOnInsert: fields }, upsert: true } };
+      }),
+      { ordered: false },
+    );
+  }
+}
+
+export function accountOf({ _id, book, currency, min_balance, max_balance }: AccountDocument): Account {
+  return { id: _id, book, currency, minBalance: min_balance, maxBalance: max_balance };
+}

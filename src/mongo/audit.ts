@@ -1,0 +1,104 @@
+import { BSON, type Collection, type Db } from 'mongodb';
+import type {
+  AuditedAccount,
+  AuditedBlock,
+  AuditPort,
+  BookTip,
+  EntryPlace,
+  MatchablePayment,
+  PaymentRow,
+  PostedPaymentsPort,
+  UnreadableBlock,
+} from '../jobs/ports.ts';
+import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
+import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
+import { type BlockDocument, decodeBlock, hashOfBytes, toNumber } from './block-codec.ts';
+import { type ClaimDocument, decodeClaim } from './claim-codec.ts';
+import { CLAIMS, MongoClaims } from './claims.ts';
+import { JOURNAL } from './journal.ts';
+import { MongoJournalQueries } from './journal-queries.ts';
+import { checkpointId, PAYMENTS, type PaymentDocument } from './payments-view.ts';
+
+const NO_HASH = new Uint8Array(0);
+
+/** The stored ledger as verification and reconciliation read it: in bulk, by cursors, never all at once. */
+export class MongoAudit implements AuditPort, PostedPaymentsPort {
+  readonly #journal: MongoJournalQueries;
+  readonly #blocks: Collection<BlockDocument>;
+  readonly #payments: Collection<PaymentDocument>;
+
+  constructor(readonly db: Db) {
+    this.#journal = new MongoJournalQueries(db);
+    this.#blocks = db.collection(JOURNAL);
+    this.#payments = db.collection(PAYMENTS);
+  }
+
+  async checkpoints(): Promise<ReadonlyMap<number, number>> {
+    const books = await this.#journal.books();
+    const ids = books.map(checkpointId);
+    const found = await this.db.collection<{ _id: string; height: number }>('checkpoints').find({ _id: { $in: ids } });
+    const heights = new Map((await found.toArray()).map(({ _id, height }) => [_id, Number(height)]));
+    return new Map(
+      books.flatMap((book) => (heights.has(checkpointId(book)) ? [[book, heights.get(checkpointId(book))!]] : [])),
+    );
+  }
+
+  async tips(): Promise<readonly BookTip[]> {
+    const tips = await Promise.all((await this.#journal.books()).map((book) => this.#journal.tip(book)));
+    return tips.flatMap((tip) => (tip ? [{ book: tip.book, height: tip.height }] : []));
+  }
+
+  async *accounts(): AsyncIterable<AuditedAccount> {
+    for await (const document of this.db.collection<AccountDocument>(ACCOUNTS).find()) yield accountOf(document);
+  }
+
+  async *blocks(book: number, toHeight: number): AsyncIterable<AuditedBlock | UnreadableBlock> {
+    const range = { $gte: { book, height: 0n }, $lte: { book, height: BigInt(toHeight) } };
+    const cursor = this.#blocks.find({ _id: range }, { raw: true }).sort({ _id: 1 });
+    for await (const bytes of cursor as unknown as AsyncIterable<Buffer>) yield auditedBlock(bytes);
+  }
+
+  async *paymentRows(book: number, toHeight: number): AsyncIterable<PaymentRow> {
+    yield* this.#payments.find({ book, height: { $lte: toHeight } }).sort({ book: 1, height: 1 });
+  }
+
+  async *claims(): AsyncIterable<Claim> {
+    for await (const document of this.db.collection<ClaimDocument>(CLAIMS).find()) yield decodeClaim(document);
+  }
+
+  findByKeys(keys: readonly string[]): Promise<readonly ClaimedCommand[]> {
+    return new MongoClaims(this.db).findByKeys(keys);
+  }
+
+  async places(ids: readonly string[]): Promise<readonly EntryPlace[]> {
+    const wanted = new Set(ids);
+    // Of an entry that is posted within one book this is the id alone.
+    const projection = { 'entries.id': 1, 'entries.span.part': 1, 'entries.rejection.reason': 1 };
+    const rows = this.#blocks.find({ 'entries.id': { $in: [...ids] } }, { projection });
+    const places: EntryPlace[] = [];
+    for await (const { _id, entries } of rows) {
+      for (const { id, span, rejection } of entries) {
+        if (!wanted.has(id)) continue;
+        const [part, rejected] = [span?.part ?? null, rejection !== undefined];
+        places.push({ id, book: _id.book, height: toNumber(_id.height), part, rejected });
+      }
+    }
+    return places;
+  }
+
+  async *postedPayments(from: Date, to: Date): AsyncIterable<MatchablePayment> {
+    const posted = this.#payments.find({ status: 'posted', createdAt: { $gte: from, $lt: to } });
+    for await (const { _id, ...payment } of posted) yield { id: _id, ...payment };
+  }
+}
+
+function auditedBlock(bytes: Buffer): AuditedBlock | UnreadableBlock {
+  let document: BlockDocument | undefined;
+  try {
+    document = BSON.deserialize(bytes, { useBigInt64: true }) as BlockDocument;
+    return { block: decodeBlock(document), recomputedHash: hashOfBytes(bytes) ?? NO_HASH };
+  } catch (error) {
+    const unreadable = error instanceof Error ? error.message : String(error);
+    return { height: Number(document?._id?.height ?? 0), unreadable };
+  }
+}

@@ -1,0 +1,237 @@
+import { createHash } from 'node:crypto';
+import type { Binary, Long } from 'mongodb';
+import type { EncodedBlock } from '../ledger/ports.ts';
+import type {
+  Block,
+  BlockKind,
+  CommandKind,
+  Details,
+  Entry,
+  EntryPart,
+  Leg,
+  RejectionReason,
+  Span,
+  StoredBlock,
+} from '../ledger/types.ts';
+import { BsonWriter, type Field, field, positions } from './bson-writer.ts';
+
+/**
+ * A block as a document:
+ * `{_id: {book, height}, prev, hash, term, at, kind, entries: [{id, key, kind, postings: [{account, amount, currency,
+ * posted, held}], rejection?, reference?, description?, metadata?}]}`.
+ *
+ * `hash` is the SHA-256 over the document's own BSON with the 32 bytes of `hash` set to zero. So it covers every byte,
+ * the position and the hash of the block below included, and can be checked without decoding anything.
+ */
+export interface BlockDocument {
+  _id: { book: number; height: bigint };
+  prev: Binary;
+  hash: Binary;
+  term: number;
+  at: Date;
+  kind: BlockKind;
+  entries: EntryDocument[];
+}
+
+export interface EntryDocument extends DetailsFields {
+  id: string;
+  key: string;
+  kind: Entry['kind'];
+  span?: { part: EntryPart; debits: number[]; credits: number[]; legs?: LegDocument[] };
+  postings: { account: string; amount: bigint; currency: string; posted: bigint; held: bigint }[];
+  rejection?: { reason: RejectionReason; kind: CommandKind; legs: LegDocument[] };
+}
+
+export interface LegDocument {
+  account: string;
+  amount: bigint;
+  currency: string;
+}
+
+export interface DetailsFields {
+  reference?: string;
+  description?: string;
+  metadata?: Record<string, string>;
+}
+
+const ZERO_HASH = new Uint8Array(32);
+const HASH_BYTES = 32;
+
+const F = {
+  id: field('document', '_id'),
+  book: field('int32', 'book'),
+  height: field('int64', 'height'),
+  prev: field('binary', 'prev'),
+  hash: field('binary', 'hash'),
+  term: field('int32', 'term'),
+  at: field('date', 'at'),
+  kind: field('string', 'kind'),
+  entries: field('array', 'entries'),
+  entryId: field('string', 'id'),
+  key: field('string', 'key'),
+  postings: field('array', 'postings'),
+  account: field('string', 'account'),
+  amount: field('int64', 'amount'),
+  currency: field('string', 'currency'),
+  posted: field('int64', 'posted'),
+  held: field('int64', 'held'),
+  span: field('document', 'span'),
+  part: field('string', 'part'),
+  debits: field('array', 'debits'),
+  credits: field('array', 'credits'),
+  rejection: field('document', 'rejection'),
+  reason: field('string', 'reason'),
+  legs: field('array', 'legs'),
+  reference: field('string', 'reference'),
+  description: field('string', 'description'),
+  metadata: field('document', 'metadata'),
+} as const;
+const documentAt = positions('document');
+const int32At = positions('int32');
+
+const writer = new BsonWriter();
+
+export function encodeBlock(block: Block): EncodedBlock {
+  const w = writer;
+  const start = w.begin();
+  const id = w.open(F.id);
+  w.int32(F.book, block.book);
+  w.int64(F.height, BigInt(block.height));
+  w.end(id);
+  w.binary(F.prev, block.prev);
+  const hashAt = w.binary(F.hash, ZERO_HASH);
+  w.int32(F.term, block.term);
+  w.date(F.at, block.at);
+  w.string(F.kind, block.kind);
+  const entries = w.open(F.entries);
+  for (let i = 0; i < block.entries.length; i++) writeEntry(w, i, block.entries[i]!);
+  w.end(entries);
+  w.end(start);
+  const bytes = w.bytes();
+  const hash = createHash('sha256').update(bytes).digest();
+  bytes.set(hash, hashAt);
+  return { block, hash, bytes };
+}
+
+function writeEntry(w: BsonWriter, index: number, entry: Entry): void {
+  const start = w.open(documentAt(index));
+  w.string(F.entryId, entry.id);
+  w.string(F.key, entry.key);
+  w.string(F.kind, entry.kind);
+  if (entry.span) writeSpan(w, entry.span);
+  const postings = w.open(F.postings);
+  for (let i = 0; i < entry.postings.length; i++) {
+    const posting = entry.postings[i]!;
+    const one = w.open(documentAt(i));
+    writeLegFields(w, posting);
+    w.int64(F.posted, posting.posted);
+    w.int64(F.held, posting.held);
+    w.end(one);
+  }
+  w.end(postings);
+  if (entry.rejection) {
+    const rejection = w.open(F.rejection);
+    w.string(F.reason, entry.rejection.reason);
+    w.string(F.kind, entry.rejection.kind);
+    writeLegs(w, entry.rejection.legs);
+    w.end(rejection);
+  }
+  writeDetails(w, entry.details);
+  w.end(start);
+}
+
+function writeSpan(w: BsonWriter, span: Span): void {
+  const start = w.open(F.span);
+  w.string(F.part, span.part);
+  writeBooks(w, F.debits, span.debits);
+  writeBooks(w, F.credits, span.credits);
+  if (span.legs) writeLegs(w, span.legs);
+  w.end(start);
+}
+
+function writeBooks(w: BsonWriter, header: Field, books: readonly number[]): void {
+  const start = w.open(header);
+  for (let i = 0; i < books.length; i++) w.int32(int32At(i), books[i]!);
+  w.end(start);
+}
+
+function writeLegFields(w: BsonWriter, leg: Leg): void {
+  w.string(F.account, leg.account);
+  w.int64(F.amount, leg.amount);
+  w.string(F.currency, leg.currency);
+}
+
+/** The field `legs`, as in rejections and claims. */
+export function writeLegs(w: BsonWriter, legs: readonly Leg[]): void {
+  const start = w.open(F.legs);
+  for (let i = 0; i < legs.length; i++) {
+    const one = w.open(documentAt(i));
+    writeLegFields(w, legs[i]!);
+    w.end(one);
+  }
+  w.end(start);
+}
+
+/** The fields `reference`, `description` and `metadata`, as far as they are there. */
+export function writeDetails(w: BsonWriter, { reference, description, metadata }: Details): void {
+  if (reference !== undefined) w.string(F.reference, reference);
+  if (description !== undefined) w.string(F.description, description);
+  if (metadata === undefined) return;
+  const start = w.open(F.metadata);
+  for (const name of Object.keys(metadata)) w.string(field('string', name), metadata[name]!);
+  w.end(start);
+}
+
+export function decodeDetails(from: DetailsFields): Details {
+  const { reference, description, metadata } = from;
+  return {
+    ...(reference === undefined ? {} : { reference }),
+    ...(description === undefined ? {} : { description }),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+}
+
+export function decodeEntry(document: EntryDocument): Entry {
+  const { id, key, kind, span, postings, rejection } = document;
+  return {
+    id,
+    key,
+    kind,
+    ...(span ? { span } : {}),
+    postings,
+    ...(rejection ? { rejection } : {}),
+    details: decodeDetails(document),
+  };
+}
+
+export function decodeBlock(document: BlockDocument): StoredBlock {
+  return {
+    book: document._id.book,
+    height: toNumber(document._id.height),
+    prev: document.prev.buffer,
+    hash: document.hash.buffer,
+    term: document.term,
+    at: document.at.getTime(),
+    kind: document.kind,
+    entries: document.entries.map(decodeEntry),
+  };
+}
+
+/** Recomputes the hash of a block from its bytes as they are stored. Null: they have no hash field where one belongs. */
+export function hashOfBytes(bytes: Uint8Array): Uint8Array | null {
+  const header = Buffer.from(F.hash);
+  // It follows `_id` and `prev`, which have fixed lengths, so it is found near the front.
+  const at = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 256)).indexOf(header);
+  if (at < 0) return null;
+  const from = at + header.length + 5;
+  return createHash('sha256')
+    .update(bytes.subarray(0, from))
+    .update(ZERO_HASH)
+    .update(bytes.subarray(from + HASH_BYTES))
+    .digest();
+}
+
+/** Heights are Int64 in the journal and safe integers in memory. */
+export function toNumber(value: bigint | number | Long): number {
+  return Number(value);
+}

@@ -1,0 +1,88 @@
+import {
+  type BatchResultErrorEntry,
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import { Batcher, type Refused } from './batcher.ts';
+import type { Health } from './health.ts';
+
+interface VisibilityChange {
+  readonly receipt: string;
+  readonly seconds: number;
+}
+
+/** Deletes messages and changes their visibility, ten to a call. */
+export class Receipts {
+  readonly #client: SQSClient;
+  readonly #queueUrl: string;
+  readonly #health: Health;
+  readonly #deletes: Batcher<string>;
+  readonly #visibilities: Batcher<VisibilityChange>;
+
+  /** `health` learns of calls that fail as a whole. */
+  constructor(client: SQSClient, queueUrl: string, health: Health) {
+    this.#client = client;
+    this.#queueUrl = queueUrl;
+    this.#health = health;
+    this.#deletes = new Batcher((receipts) => this.#observe(this.#deleteBatch(receipts)));
+    this.#visibilities = new Batcher((changes) => this.#observe(this.#changeBatch(changes)));
+  }
+
+  /** False when it was given up after a few attempts, or the receipt is stale: the message will come again. */
+  delete(receipt: string): Promise<boolean> {
+    return this.#deletes.add(receipt);
+  }
+
+  /** Hides the message for `seconds` from now on; 0 hands it out again at once. False as in {@link delete}. */
+  hideFor(receipt: string, seconds: number): Promise<boolean> {
+    return this.#visibilities.add({ receipt, seconds });
+  }
+
+  async #deleteBatch(receipts: readonly string[]): Promise<Refused[]> {
+    const answer = await this.#client.send(
+      new DeleteMessageBatchCommand({
+        QueueUrl: this.#queueUrl,
+        Entries: receipts.map((receipt, index) => ({
+          Id: String(index),
+          ReceiptHandle: receipt,
+        })),
+      }),
+    );
+    return (answer.Failed ?? []).map(toRefused);
+  }
+
+  async #changeBatch(changes: readonly VisibilityChange[]): Promise<Refused[]> {
+    const answer = await this.#client.send(
+      new ChangeMessageVisibilityBatchCommand({
+        QueueUrl: this.#queueUrl,
+        Entries: changes.map(({ receipt, seconds }, index) => ({
+          Id: String(index),
+          ReceiptHandle: receipt,
+          VisibilityTimeout: seconds,
+        })),
+      }),
+    );
+    return (answer.Failed ?? []).map(toRefused);
+  }
+
+  async #observe<T>(call: Promise<T>): Promise<T> {
+    try {
+      const answer = await call;
+      this.#health.up();
+      return answer;
+    } catch (error) {
+      this.#health.down(error);
+      throw error;
+    }
+  }
+}
+
+/** A fault of ours does not mend by itself, unless it is our speed that was at fault. */
+function toRefused(entry: BatchResultErrorEntry): Refused {
+  const throttled = /throttl/i.test(entry.Code ?? '');
+  return {
+    index: Number(entry.Id),
+    final: entry.SenderFault === true && !throttled,
+  };
+}

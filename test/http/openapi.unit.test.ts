@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PROBLEMS } from '../../src/http/problem.ts';
+import { type TestApp, testApp } from './support/app.ts';
+
+type Json = Record<string, unknown>;
+interface Operation {
+  summary?: string;
+  tags?: string[];
+  security?: unknown;
+  parameters?: { name: string; in: string; required: boolean }[];
+  requestBody?: { content: Record<string, { schema: Json }> };
+  responses: Record<string, { description: string; content?: Record<string, { schema: Json }> }>;
+}
+interface Document {
+  openapi: string;
+  info: { version: string };
+  components: { schemas: Record<string, Json>; securitySchemes: Json };
+  paths: Record<string, Record<string, Operation>>;
+}
+
+let target: TestApp;
+let document: Document;
+let operations: [name: string, operation: Operation][];
+beforeAll(async () => {
+  target = await testApp();
+  document = (await target.app.inject('/openapi.json')).json();
+  operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, Operation] => [
+      `${method.toUpperCase()} ${path}`,
+      operation,
+    ]),
+  );
+});
+afterAll(() => target.app.close());
+
+test('the document is OpenAPI 3.1 and names every operation', () => {
+  expect(document.openapi).toMatch(/^3\.1\.\d+$/);
+  expect(document.info.version).toBe('0.0.0-test');
+  expect(document.components.securitySchemes.apiKey).toMatchObject({ type: 'http', scheme: 'bearer' });
+  expect(operations.map(([name]) => name).sort()).toEqual(
+    [
+      'GET /livez',
+      'GET /metrics',
+      'GET /readyz',
+      'GET /v1/accounts',
+      'GET /v1/accounts/{id}',
+      'GET /v1/accounts/{id}/balance',
+      'GET /v1/accounts/{id}/entries',
+      'GET /v1/payments',
+      'GET /v1/payments/{id}',
+      'GET /v1/reconciliations/{id}',
+      'GET /v1/reconciliations/{id}/items',
+      'GET /v1/transactions',
+      'GET /v1/transactions/{id}',
+      'GET /v1/trial_balance',
+      'POST /v1/accounts',
+      'POST /v1/payments',
+      'POST /v1/reconciliations',
+      'POST /v1/transactions',
+    ].sort(),
+  );
+});
+
+test('no schema anywhere is empty, and every reference leads somewhere', () => {
+  const check = (schema: unknown, where: string): void => {
+    expect(schema, where).toBeTypeOf('object');
+    const { $ref, properties, items, anyOf } = schema as Json & { $ref?: string; anyOf?: unknown[] };
+    expect(Object.keys(schema as Json), `${where} says nothing`).not.toEqual([]);
+    if ($ref !== undefined) expect(document.components.schemas, where).toHaveProperty($ref.split('/').at(-1) ?? '');
+    for (const [name, property] of Object.entries(properties ?? {})) check(property, `${where}.${name}`);
+    if (items !== undefined) check(items, `${where}[]`);
+    for (const [index, branch] of (anyOf ?? []).entries()) check(branch, `${where}|${index}`);
+  };
+  for (const [name, operation] of operations) {
+    for (const [status, { content }] of Object.entries(operation.responses)) {
+      for (const { schema } of Object.values(content ?? {})) check(schema, `${name} ${status}`);
+      expect(content, `${name} ${status}`).toBeDefined();
+    }
+    for (const { schema } of Object.values(operation.requestBody?.content ?? {})) check(schema, `${name} body`);
+  }
+  for (const [name, schema] of Object.entries(document.components.schemas)) check(schema, name);
+});
+
+test('every operation has a summary, a tag and a success', () => {
+  for (const [name, operation] of operations) {
+    expect(operation.summary, name).toMatch(/\w{3}/);
+    expect(operation.tags, name).toHaveLength(1);
+    expect(Object.keys(operation.responses), name).toSatisfy((codes: string[]) => codes.some((code) => code < '300'));
+  }
+});
+
+test('operations that need a key say so, and which problems they answer', () => {
+  for (const [name, { security, responses }] of operations) {
+    if (['GET /livez', 'GET /readyz'].includes(name)) continue;
+    expect(security, name).toEqual([{ apiKey: [] }]);
+    for (const status of ['400', '401', '403', '429', '500', '503']) {
+      expect(responses[status]?.content, `${name} ${status}`).toHaveProperty('application/problem+json');
+    }
+  }
+});
+
+test('each code that an operation names has the status it stands under', () => {
+  for (const [name, { responses }] of operations) {
+    for (const [status, { description, content }] of Object.entries(responses)) {
+      if (content?.['application/problem+json'] === undefined) continue;
+      for (const code of description.split(', ')) {
+        expect(PROBLEMS, name).toHaveProperty(code);
+        expect(PROBLEMS[code as keyof typeof PROBLEMS].status, `${name} ${code}`).toBe(Number(status));
+      }
+    }
+  }
+});
+
+describe('a POST that moves money', () => {
+  test.each(['/v1/payments', '/v1/transactions'])('%s documents its key as required', (path) => {
+    expect(document.paths[path]?.post?.parameters).toContainEqual(
+      expect.objectContaining({ name: 'Idempotency-Key', in: 'header', required: true }),
+    );
+  });
+  test('takes an amount as an integer or as digits, and nothing unknown', () => {
+    const schema = document.paths['/v1/payments']?.post?.requestBody?.content['application/json']?.schema;
+    expect(schema).toMatchObject({
+      additionalProperties: false,
+      required: ['source', 'destination', 'amount', 'currency'],
+      properties: { amount: { anyOf: [{ type: 'integer' }, { type: 'string' }] } },
+    });
+  });
+});
+
+describe('the pages', () => {
+  test('of Swagger UI load over plain http under their content security policy', async () => {
+    const page = await target.app.inject('/docs');
+    const policy = String(page.headers['content-security-policy']);
+    expect(page.statusCode).toBe(200);
+    expect(policy).toContain("script-src 'self'");
+    expect(policy).not.toContain('upgrade-insecure-requests');
+    expect(page.headers['strict-transport-security']).toBeUndefined();
+    expect(page.body).not.toMatch(/<script>[^<]/);
+    const assets = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url as string);
+    expect(assets.length).toBeGreaterThan(3);
+    for (const url of assets) expect((await target.app.inject(url)).statusCode, url).toBe(200);
+  });
+
+  test('show this document', async () => {
+    const shown = await target.app.inject('/docs/json');
+    expect(shown.json()).toEqual(document);
+  });
+});

@@ -1,0 +1,124 @@
+/** An app over {@link MemoryPayments}, with one key for everything, and short ways to ask it. */
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import pino from 'pino';
+import { buildApp } from '../../../src/http/app.ts';
+import { CachingAuthenticator, generateApiKey, hashApiKey } from '../../../src/http/auth.ts';
+import { type ApiKeyRecord, type HttpSettings, type Readiness, SCOPES } from '../../../src/http/ports.ts';
+import type { ReconciliationJobs } from '../../../src/http/routes/reconciliations.ts';
+import { PaymentsError } from '../../../src/payments/types.ts';
+import { MemoryPayments } from './memory-payments.ts';
+
+export class MemoryApiKeys {
+  readonly records = new Map<string, ApiKeyRecord>();
+  lookups = 0;
+  failure: Error | null = null;
+
+  async find(hash: string): Promise<ApiKeyRecord | null> {
+    this.lookups++;
+    if (this.failure !== null) throw this.failure;
+    return this.records.get(hash) ?? null;
+  }
+
+  /** Stores a key and gives it in clear. */
+  add(overrides: Partial<ApiKeyRecord> = {}): string {
+    const key = generateApiKey();
+    const hash = hashApiKey(key);
+    this.records.set(hash, { hash, client: 'shop', scopes: SCOPES, expiresAt: null, revokedAt: null, ...overrides });
+    return key;
+  }
+}
+
+/** Takes any statement and has kept none: what the routes do is under test in test/jobs. */
+const NO_RECONCILIATIONS: ReconciliationJobs = {
+  start: async () => ({ object: 'reconciliation', id: 'rec_1', status: 'running' }),
+  get: async (id) => notKept(id),
+  items: async (id) => notKept(id),
+};
+
+function notKept(id: string): never {
+  throw new PaymentsError('not_found', `there is no reconciliation ${id}`);
+}
+
+const SETTINGS: HttpSettings = {
+  version: '0.0.0-test',
+  bodyLimitBytes: 1024 * 1024,
+  rateLimitPerMinute: 0,
+  requestTimeoutMs: 30_000,
+  slowRequestMs: 60_000,
+  eventLoopDelayMsMax: 0,
+  metricsOpen: false,
+};
+
+export interface TestApp {
+  readonly app: FastifyInstance;
+  readonly payments: MemoryPayments;
+  readonly keys: MemoryApiKeys;
+  /** A key with every scope, of the client `shop`. */
+  readonly key: string;
+  /** Lines of the log, at every level. */
+  readonly logged: Record<string, unknown>[];
+  readonly measured: { method: string; route: string; status: number }[];
+  readonly readiness: { answer: Readiness };
+  inject(options: InjectOptions): Promise<LightMyRequestResponse>;
+  get(url: string): Promise<LightMyRequestResponse>;
+  /** `idempotencyKey` undefined: a new one. */
+  post(url: string, body: unknown, idempotencyKey?: string): Promise<LightMyRequestResponse>;
+}
+
+export async function testApp(settings: Partial<HttpSettings> = {}): Promise<TestApp> {
+  const payments = new MemoryPayments();
+  const keys = new MemoryApiKeys();
+  const key = keys.add();
+  const logged: TestApp['logged'] = [];
+  const measured: TestApp['measured'] = [];
+  const readiness = { answer: { ready: true, checks: { mongodb: 'ok' } } as Readiness };
+  const app = await buildApp({
+    payments,
+    reconciliations: NO_RECONCILIATIONS,
+    auth: new CachingAuthenticator(keys),
+    health: { readiness: async () => readiness.answer },
+    metrics: {
+      contentType: 'text/plain; version=0.0.4',
+      render: async () => 'kvitt_up 1\n',
+      requestEnded: (method, route, status) => measured.push({ method, route, status }),
+    },
+    log: pino({ level: 'trace' }, { write: (line: string) => logged.push(JSON.parse(line)) }),
+    settings: { ...SETTINGS, ...settings },
+  });
+  const inject = (options: InjectOptions) =>
+    app.inject({ ...options, headers: { authorization: `Bearer ${key}`, ...options.headers } });
+  let keysUsed = 0;
+  return {
+    app,
+    payments,
+    keys,
+    key,
+    logged,
+    measured,
+    readiness,
+    inject,
+    get: (url) => inject({ method: 'GET', url }),
+    post: (url, body, idempotencyKey = `key-${++keysUsed}`) =>
+      inject({
+        method: 'POST',
+        url,
+        headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
+        payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+      }),
+  };
+}
+
+/** Two wallets in EUR, one in USD, and the worlds that fund them; `alice` has 10,000 cents. */
+export async function fund(target: TestApp): Promise<void> {
+  for (const [id, currency] of [
+    ['world:EUR', 'EUR'],
+    ['world:USD', 'USD'],
+    ['alice', 'EUR'],
+    ['bob', 'EUR'],
+    ['carol', 'USD'],
+  ]) {
+    await target.post('/v1/accounts', { id, currency });
+  }
+  await target.post('/v1/payments', { source: 'world:EUR', destination: 'alice', amount: 10_000, currency: 'EUR' });
+  target.payments.calls = 0;
+}

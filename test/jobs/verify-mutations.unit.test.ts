@@ -1,0 +1,146 @@
+/** Whatever single value of a sound ledger is changed, at random: verification notices. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { PaymentRow } from '../../src/jobs/ports.ts';
+import { verify } from '../../src/jobs/verify.ts';
+import { type Model, NOW, randomFrom, randomModel } from './model.ts';
+
+type Random = (below: number) => number;
+/** Changes one value; answers what it changed, or null when there is nothing to change. */
+type Mutation = (model: Model, random: Random) => string | null;
+
+interface Leaf {
+  readonly path: string;
+  readonly value: unknown;
+  set(value: unknown): void;
+}
+
+/** Every value within, except where the last name of its path is one of `except`. */
+function leavesOf(root: object, except: readonly string[] = [], path = ''): Leaf[] {
+  return Object.entries(root).flatMap(([name, value]) => {
+    if (except.includes(name) || value === undefined) return [];
+    const here = `${path}.${name}`;
+    const isNode =
+      typeof value === 'object' && value !== null && !(value instanceof Date) && !(value instanceof Uint8Array);
+    if (isNode) return leavesOf(value, except, here);
+    return [{ path: here, value, set: (changed) => Object.assign(root, { [name]: changed }) }];
+  });
+}
+
+function changeOne(leaves: readonly Leaf[], random: Random): string | null {
+  if (leaves.length === 0) return null;
+  const leaf = leaves[random(leaves.length)]!;
+  leaf.set(changed(leaf.value, random));
+  return leaf.path;
+}
+
+function changed(value: unknown, random: Random): unknown {
+  if (typeof value === 'bigint') return value + (random(2) === 0 ? 1n : -1n) * BigInt(1 + random(1_000));
+  if (typeof value === 'number') return value + 1 + random(10);
+  if (typeof value === 'string') return `${value}x`;
+  if (value === null) return 'x';
+  if (value instanceof Date) return new Date(value.getTime() + 1 + random(1_000));
+  if (value instanceof Uint8Array) {
+    const bytes = Uint8Array.from(value);
+    bytes[random(bytes.length)]! ^= 1 << random(8);
+    return bytes;
+  }
+  throw new Error(`no way to change ${String(value)}`);
+}
+
+function pick<T>(all: readonly T[], random: Random): T | null {
+  return all.length === 0 ? null : all[random(all.length)]!;
+}
+
+const blocksOf = (model: Model) => [...model.books.values()].flat();
+const withEntries = (model: Model) => blocksOf(model).filter(({ entries }) => entries.length > 0);
+const covered =
+  (model: Model) =>
+  ({ book, height }: Pick<PaymentRow, 'book' | 'height'>) =>
+    height <= model.checkpoints.get(book)!;
+
+const MUTATIONS: Readonly<Record<string, Mutation>> = {
+  'a value of a block': (model, random) => {
+    const block = pick(blocksOf(model), random)!;
+    // The place of a document is its id, by which it is read.
+    return changeOne(leavesOf(block, ['book', 'height']), random);
+  },
+  'a value of an entry, with all hashes made to fit': (model, random) => {
+    const block = pick(withEntries(model), random);
+    const path = block && changeOne(leavesOf(block.entries), random);
+    if (block) model.forge(block.book);
+    return path;
+  },
+  'a value of a command that has its entry': (model, random) => {
+    const standing = new Set(blocksOf(model).flatMap(({ entries }) => entries.map(({ id }) => id)));
+    const commands = model.claims.flatMap((claim) => claim.commands).filter(({ id }) => standing.has(id));
+    // The fingerprint is of the request, which is not kept.
+    return changeOne(leavesOf(commands, ['fingerprint']), random);
+  },
+  'a value of a row of the read model': (model, random) =>
+    changeOne(leavesOf(model.rows.filter(covered(model))), random),
+  'a dropped block': (model, random) => {
+    const block = pick(withEntries(model), random);
+    if (block === null) return null;
+    const blocks = model.blocks(block.book);
+    blocks.splice(blocks.indexOf(block), 1);
+    // A young claim may be open: then nobody was told that the entry stands.
+    for (const claim of model.claims) claim.state = 'done';
+    return `block ${block.height} of book ${block.book}`;
+  },
+  'two blocks in the other order, with all hashes made to fit': (model, random) => {
+    const block = pick(withEntries(model), random);
+    const next = block && model.blocks(block.book)[block.height];
+    if (!block || !next || next.entries.length === 0) return null;
+    const touched = new Set(block.entries.flatMap(({ postings }) => postings.map(({ account }) => account)));
+    if (!next.entries.some(({ postings }) => postings.some(({ account }) => touched.has(account)))) return null;
+    [block.entries, next.entries] = [next.entries, block.entries];
+    model.forge(block.book);
+    return `blocks ${block.height} and ${next.height} of book ${block.book}`;
+  },
+  'a dropped entry, with all hashes made to fit': (model, random) => {
+    const block = pick(withEntries(model), random);
+    if (block === null) return null;
+    const [dropped] = block.entries.splice(random(block.entries.length), 1);
+    for (const claim of model.claims) claim.state = 'done';
+    model.forge(block.book);
+    return dropped!.id;
+  },
+  'a doubled entry, with all hashes made to fit': (model, random) => {
+    const block = pick(withEntries(model), random);
+    if (block === null) return null;
+    block.entries.push(pick(block.entries, random)!);
+    model.forge(block.book);
+    return block.entries.at(-1)!.id;
+  },
+  'a dropped claim': (model, random) => {
+    const i = random(Math.max(1, model.claims.length));
+    if (!model.claims[i] || (model.claims[i].state === 'pending' && i === model.claims.length - 1)) return null;
+    return model.claims.splice(i, 1)[0]!.id;
+  },
+  'a dropped row of the read model': (model, random) => {
+    const row = pick(model.rows.filter(covered(model)), random);
+    model.rows = model.rows.filter((one) => one !== row);
+    return row?.transactionId ?? null;
+  },
+};
+
+describe('a single change is always noticed', () => {
+  test.each(Object.entries(MUTATIONS))('%s', async (_name, mutate) => {
+    let changes = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), fc.integer({ min: 1, max: 20 }), async (seed, groups) => {
+        const model = randomModel(seed, groups);
+        const what = mutate(model, randomFrom(seed ^ 0x5bd1e995));
+        if (what === null) return;
+        changes++;
+        const { ok, breaks } = await verify(model.port(), { clock: { now: () => NOW } });
+        // What is in suspense was so before.
+        const found = breaks.some(({ kind }) => kind !== 'in_suspense');
+        expect({ what, ok, found }).toEqual({ what, ok: false, found: true });
+      }),
+      { numRuns: 200 },
+    );
+    expect(changes).toBeGreaterThan(50);
+  });
+});

@@ -1,0 +1,140 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Entry, Posting, StoredBlock } from '../../src/ledger/types.ts';
+import { MongoJournalQueries } from '../../src/mongo/journal-queries.ts';
+import { migrateUp } from '../../src/mongo/migrate.ts';
+import type { PlacedAt, Position } from '../../src/payments/ports.ts';
+import { anAccount } from '../support/commands.ts';
+import { useDatabase } from '../support/database.ts';
+import { addAccounts } from '../support/engine.ts';
+
+const database = useDatabase();
+const BOOKS = [0, 1, 3];
+const HEIGHTS = 8;
+const EPOCH = 1_700_000_000_000;
+let queries: MongoJournalQueries;
+/** All entries, oldest first: the model that the answers are compared with. */
+let all: PlacedAt[];
+let blocks: StoredBlock[];
+
+/** Of each book two accounts, the first of which pays the second 1, 2, 3, … */
+const payer = (book: number) => `payer${book}`;
+const payee = (book: number) => `payee${book}`;
+
+function entryOf(book: number, height: number, index: number, paid: bigint): Entry {
+  const postings: Posting[] = [
+    { account: payer(book), amount: -1n, currency: 'EUR', posted: -paid - 1n, held: 0n },
+    { account: payee(book), amount: 1n, currency: 'EUR', posted: paid + 1n, held: 0n },
+  ];
+  const id = `txn_${book}-${height}-${index}`;
+  if ((height + index) % 4 === 3) {
+    const legs = postings.map(({ account, amount, currency }) => ({ account, amount, currency }));
+    const rejection = { reason: 'expired', kind: 'payment', legs } as const;
+    return { id, key: id, kind: 'rejected', postings: [], rejection, details: {} };
+  }
+  return { id, key: id, kind: 'payment', postings, details: {} };
+}
+
+/** Blocks of 0 to 5 entries; times repeat within a book and among books. */
+async function writeBook(book: number): Promise<void> {
+  let prev: Uint8Array = new Uint8Array(32);
+  let paid = 0n;
+  for (let height = 1; height <= HEIGHTS; height++) {
+    const entries: Entry[] = [];
+    for (let index = 0; index < (height * (book + 2)) % 6; index++) {
+      const entry = entryOf(book, height, index, paid);
+      if (entry.kind !== 'rejected') paid++;
+      entries.push(entry);
+    }
+    const kind = entries.length === 0 ? 'term' : 'entries';
+    const block = { book, height, prev, term: 1, at: EPOCH + Math.floor(height / 2) * 10, kind, entries } as const;
+    const encoded = queries.encode(block);
+    expect(await queries.append([encoded])).toMatchObject({ ended: 'done' });
+    prev = encoded.hash;
+  }
+}
+
+beforeAll(async () => {
+  await migrateUp(database.db);
+  await addAccounts(
+    database.db,
+    BOOKS.flatMap((book) => [anAccount(payer(book), { book, minBalance: null }), anAccount(payee(book), { book })]),
+  );
+  queries = new MongoJournalQueries(database.db);
+  for (const book of BOOKS) await writeBook(book);
+  blocks = (await Promise.all(BOOKS.map((book) => queries.read(book, 1, 100)))).flat();
+  all = blocks
+    .flatMap(({ book, height, at, entries }) => entries.map((entry, index) => ({ entry, book, height, at, index })))
+    .sort((a, b) => a.at - b.at || a.book - b.book || a.height - b.height || a.index - b.index);
+});
+
+const idsOf = (found: readonly PlacedAt[]) => found.map(({ entry }) => entry.id);
+
+describe('entries of all books', () => {
+  it('come nearest first, on from every position, in both directions', async () => {
+    expect(all.length).toBeGreaterThan(40);
+    for (const limit of [1, 4]) {
+      expect(idsOf(await queries.entries(null, 'older', limit))).toEqual(idsOf([...all].reverse().slice(0, limit)));
+      for (const [i, position] of all.entries()) {
+        const older = all.slice(Math.max(0, i - limit), i).reverse();
+        expect(idsOf(await queries.entries(position, 'older', limit))).toEqual(idsOf(older));
+        expect(idsOf(await queries.entries(position, 'newer', limit))).toEqual(idsOf(all.slice(i + 1, i + 1 + limit)));
+      }
+    }
+  });
+
+  it('stand where they are said to stand', async () => {
+    const place = ({ at, book, height, index }: Position) => ({ at, book, height, index });
+    for (const one of all) expect(await queries.positionOf(one.entry.id)).toEqual(place(one));
+    expect(await queries.positionOf('txn_none')).toBeNull();
+    expect(await queries.entries(all[7]!, 'older', 1)).toEqual([all[6]]);
+  });
+});
+
+describe('entries of an account', () => {
+  it('come nearest first, on from every position, in both directions, without those that were rejected', async () => {
+    const book = BOOKS[1]!;
+    const its = all.filter((one) => one.book === book && one.entry.kind !== 'rejected');
+    expect(its.length).toBeGreaterThan(5);
+    for (const limit of [1, 3]) {
+      expect(await queries.entriesOf(payee(book), null, 'older', limit)).toEqual([...its].reverse().slice(0, limit));
+      for (const position of all.filter((one) => one.book === book)) {
+        const before = its.filter((one) => one.height < position.height || isBelow(one, position));
+        const after = its.filter((one) => one.height > position.height || isBelow(position, one));
+        const older = await queries.entriesOf(payee(book), position, 'older', limit);
+        expect(idsOf(older)).toEqual(idsOf(before.reverse().slice(0, limit)));
+        const newer = await queries.entriesOf(payee(book), position, 'newer', limit);
+        expect(idsOf(newer)).toEqual(idsOf(after.slice(0, limit)));
+      }
+    }
+  });
+
+  const isBelow = (a: PlacedAt, b: PlacedAt) => a.height === b.height && a.index < b.index;
+});
+
+describe('balances', () => {
+  it('of an account at each height are those of its last posting by then', async () => {
+    for (const book of BOOKS) {
+      for (let height = 0; height <= HEIGHTS + 1; height++) {
+        const last = all.findLast((one) => one.book === book && one.height <= height && one.entry.kind !== 'rejected');
+        const expected = last && { posted: last.entry.postings[1]!.posted, held: 0n, height: last.height, at: last.at };
+        expect(await queries.balanceAt(payee(book), height)).toEqual(expected ?? null);
+      }
+    }
+  });
+
+  it('sum to zero, as many accounts as there are', async () => {
+    const posted = BigInt(all.filter(({ entry }) => entry.kind !== 'rejected').length);
+    expect(await queries.trialBalance()).toEqual([
+      { currency: 'EUR', debit: -posted, credit: posted, sum: 0n, accounts: 2 * BOOKS.length },
+    ]);
+  });
+});
+
+it('the height at each time is that of the last block by then', async () => {
+  for (const book of BOOKS) {
+    for (let at = EPOCH - 5; at < EPOCH + 60; at += 5) {
+      const last = blocks.findLast((block) => block.book === book && block.at <= at);
+      expect(await queries.heightAt(book, at)).toBe(last?.height ?? 0);
+    }
+  }
+});

@@ -1,0 +1,73 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { paymentEvent } from './support/events.ts';
+import { MemoryPayments } from './support/memory-payments.ts';
+import { startTestSqs, TestQueues, type TestSqs, WAIT_MS } from './support/sqs.ts';
+
+let sqs: TestSqs;
+let queues: TestQueues;
+let payments: MemoryPayments;
+
+beforeAll(async () => {
+  sqs = await startTestSqs();
+});
+afterAll(() => sqs.stop());
+beforeEach(async () => {
+  queues = await TestQueues.create(sqs.client);
+  payments = new MemoryPayments({ alice: 1_000n, bob: 0n });
+});
+afterEach(() => queues.stop());
+
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+describe('stopping the consumer', () => {
+  it('finishes and deletes what is in hand, and takes nothing more', async () => {
+    const { open, opened } = gate();
+    payments.before = () => opened;
+    await queues.send(paymentEvent('in-hand'));
+    const consumer = queues.consume(payments);
+    await expect.poll(() => consumer.stats().inFlight, { timeout: 10_000 }).toBe(1);
+    const stopped = consumer.stop(WAIT_MS);
+    open();
+
+    expect(await stopped).toBe(true);
+    expect(consumer.stats()).toMatchObject({ posted: 1, deleted: 1, inFlight: 0 });
+    expect(await queues.size()).toBe(0);
+    await queues.send(paymentEvent('later'));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(payments.posted).toHaveLength(1);
+  });
+
+  it('gives back at once what a receive under way still brings', async () => {
+    const consumer = queues.consume(payments, { waitSeconds: 5, visibilityTimeoutSeconds: 600, concurrency: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const stopped = consumer.stop(WAIT_MS);
+    await queues.send(paymentEvent('just-missed'));
+    expect(await stopped).toBe(true);
+    expect(consumer.stats()).toMatchObject({ received: 1, returned: 1, posted: 0 });
+
+    const next = queues.consume(payments);
+    await queues.drained();
+    expect(next.stats()).toMatchObject({ posted: 1 });
+  });
+
+  it('does not wait for ever: what is still in hand after the grace is left for redelivery', async () => {
+    const { open, opened } = gate();
+    payments.before = () => opened;
+    await queues.send(paymentEvent('stuck'));
+    const consumer = queues.consume(payments, { visibilityTimeoutSeconds: 2, waitSeconds: 0 });
+    await expect.poll(() => consumer.stats().inFlight, { timeout: 10_000 }).toBe(1);
+
+    expect(await consumer.stop(100)).toBe(false);
+    const next = queues.consume(payments);
+    await expect.poll(() => next.stats().received, { timeout: 10_000 }).toBe(1);
+    open();
+    await queues.drained();
+    expect(payments.balances.get('bob')).toBe(1n);
+  });
+});

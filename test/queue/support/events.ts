@@ -1,0 +1,8 @@
+/** The body of an event that asks for a payment of 1 cent from `alice` to `bob`, unless `data` says otherwise. */
+export function paymentEvent(id: string, data: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    id,
+    type: 'payment.requested',
+    data: { source: 'alice', destination: 'bob', amount: '1', currency: 'EUR', ...data },
+  });
+}

@@ -1,0 +1,158 @@
+/**
+ * The SQS server of the tests. By default the embedded one; `KVITT_TEST_SQS=elasticmq` runs the same tests on ElasticMQ
+ * (see test/support/elasticmq.ts for what that needs).
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import { vi } from 'vitest';
+import type { Log } from '../../../src/ledger/ports.ts';
+import { createSqsClient } from '../../../src/queue/client.ts';
+import { Consumer } from '../../../src/queue/consumer.ts';
+import { startEmbeddedSqs } from '../../../src/queue/embedded.ts';
+import type { ConsumerSettings } from '../../../src/queue/settings.ts';
+import { startElasticMq } from '../../support/elasticmq.ts';
+import type { MemoryPayments } from './memory-payments.ts';
+
+const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
+export const WAIT_MS = 20_000;
+
+export function clientOf(endpoint: string): SQSClient {
+  return createSqsClient({ region: 'us-east-1', endpoint, credentials: CREDENTIALS });
+}
+
+export interface TestSqs {
+  readonly endpoint: string;
+  readonly client: SQSClient;
+  stop(): Promise<void>;
+}
+
+export async function startTestSqs(): Promise<TestSqs> {
+  const server =
+    process.env.KVITT_TEST_SQS === 'elasticmq' ? await startElasticMq() : await startEmbeddedSqs({ queues: [] });
+  const client = clientOf(server.endpoint);
+  const stop = async () => {
+    client.destroy();
+    await server.stop();
+  };
+  return { endpoint: server.endpoint, client, stop };
+}
+
+/** A pair of new queues, what can be seen of them, and consumers of them. */
+export class TestQueues {
+  readonly warnings: string[] = [];
+  readonly #consumers: Consumer[] = [];
+
+  private constructor(
+    readonly client: SQSClient,
+    readonly queueUrl: string,
+    readonly deadLetterQueueUrl: string,
+  ) {}
+
+  static async create(client: SQSClient): Promise<TestQueues> {
+    const name = randomUUID();
+    const [queueUrl, deadLetterQueueUrl] = await Promise.all([
+      createQueue(client, `events-${name}`),
+      createQueue(client, `events-${name}-dlq`),
+    ]);
+    return new TestQueues(client, queueUrl, deadLetterQueueUrl);
+  }
+
+  /** `client`: another one, e.g. through a faulty proxy. */
+  consume(
+    payments: MemoryPayments,
+    settings: Partial<ConsumerSettings> = {},
+    client: SQSClient = this.client,
+  ): Consumer {
+    const consumer = new Consumer(
+      { client, payments, log: this.#log() },
+      {
+        queueUrl: this.queueUrl,
+        deadLetterQueueUrl: this.deadLetterQueueUrl,
+        waitSeconds: 1,
+        visibilityTimeoutSeconds: 30,
+        concurrency: 2,
+        ...settings,
+      },
+    );
+    this.#consumers.push(consumer);
+    return consumer;
+  }
+
+  async send(...bodies: string[]): Promise<void> {
+    for (let from = 0; from < bodies.length; from += 10) {
+      const entries = bodies.slice(from, from + 10).map((body, index) => ({ Id: String(index), MessageBody: body }));
+      const answer = await this.client.send(new SendMessageBatchCommand({ QueueUrl: this.queueUrl, Entries: entries }));
+      if (answer.Failed?.length) throw new Error(`not sent: ${JSON.stringify(answer.Failed)}`);
+    }
+  }
+
+  /** Waits until the queue holds nothing, visible or not, and the consumers know it. */
+  async drained(): Promise<void> {
+    await vi.waitFor(
+      async () => {
+        const left = await this.size();
+        if (left !== 0) throw new Error(`${left} messages are still in the queue`);
+        const inFlight = this.#consumers.reduce((sum, consumer) => sum + consumer.stats().inFlight, 0);
+        if (inFlight !== 0) throw new Error(`${inFlight} messages are still in hand`);
+      },
+      { timeout: WAIT_MS, interval: 50 },
+    );
+  }
+
+  /** Messages in the queue, visible and hidden ones. */
+  async size(): Promise<number> {
+    const { Attributes } = await this.client.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: this.queueUrl,
+        AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+      }),
+    );
+    return Number(Attributes?.ApproximateNumberOfMessages) + Number(Attributes?.ApproximateNumberOfMessagesNotVisible);
+  }
+
+  /** All that is in the dead-letter queue, by body: its attributes as text. */
+  async deadLetters(): Promise<Map<string, Record<string, string | undefined>>> {
+    const letters = new Map<string, Record<string, string | undefined>>();
+    for (;;) {
+      const { Messages } = await this.client.send(
+        new ReceiveMessageCommand({
+          QueueUrl: this.deadLetterQueueUrl,
+          MaxNumberOfMessages: 10,
+          VisibilityTimeout: 600,
+          MessageAttributeNames: ['All'],
+        }),
+      );
+      if (!Messages?.length) return letters;
+      for (const message of Messages) letters.set(message.Body ?? '', attributesOf(message));
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#consumers.map((consumer) => consumer.stop(WAIT_MS)));
+  }
+
+  #log(): Log {
+    const quiet = () => {};
+    const keep = (_: object, message: string) => void this.warnings.push(message);
+    return { debug: quiet, info: keep, warn: keep, error: keep };
+  }
+}
+
+async function createQueue(client: SQSClient, name: string): Promise<string> {
+  const { QueueUrl } = await client.send(new CreateQueueCommand({ QueueName: name }));
+  if (QueueUrl === undefined) throw new Error(`no URL for the queue ${name}`);
+  return QueueUrl;
+}
+
+function attributesOf(message: Message): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(message.MessageAttributes ?? {}).map(([name, attribute]) => [name, attribute.StringValue]),
+  );
+}

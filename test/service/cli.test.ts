@@ -1,0 +1,221 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { uuidv7 } from 'uuidv7';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MIGRATIONS } from '../../migrations/index.ts';
+import { isApiKey } from '../../src/http/auth.ts';
+import { MongoClaims } from '../../src/mongo/claims.ts';
+import { Api, type Balance, type Payment, type Problem } from './support/api.ts';
+import { kvitt, useBuild } from './support/kvitt.ts';
+import { listsCaughtUp, useService } from './support/service.ts';
+
+useBuild();
+/** Leaves to the command line what it could recover itself. */
+const service = useService({ RECOVERY_AFTER_SECONDS: '50' });
+let folder: string;
+let paid: Payment;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kvitt-cli-'));
+  await service.api.createAccounts('world:EUR', 'alice', 'bob');
+  paid = await service.api.pay('world:EUR', 'alice', 1_050, { reference: 'INV-1' });
+  await listsCaughtUp(service.db);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const run = (...args: string[]) => kvitt(args, service.environment);
+
+describe('kvitt verify', () => {
+  it('ends with 0 when nothing is broken, and says what it saw', async () => {
+    const { code, stdout, stderr } = await run('verify', '--json');
+    expect([code, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: true,
+      accounts: 3,
+      claims: 1,
+      breaks: [],
+      books: [{ entries: 1, postings: 2, hash: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+      trial_balance: [{ currency: 'EUR', debit: '-1050', credit: '1050', sum: '0' }],
+    });
+  });
+
+  it('ends with 1 when something is, and names it', async () => {
+    const block = { _id: { book: 0, height: BigInt(paid.height) } as never };
+    const change = (posted: bigint) =>
+      service.db.collection('journal').updateOne(block, { $set: { 'entries.0.postings.1.posted': posted } });
+    await change(2_050n);
+    const { code, stdout } = await run('verify');
+    await change(1_050n);
+    expect(code).toBe(1);
+    expect(stdout).toContain('hash_mismatch');
+    expect(stdout).toMatch(new RegExp(`wrong_running_balance +0 +${paid.height} .*account alice .*posted 1050`));
+  });
+});
+
+describe('kvitt reconcile', () => {
+  const csv = (amount: string) =>
+    `reference,amount,currency,date\nINV-1,${amount},EUR,${paid.created_at.slice(0, 10)}\n`;
+
+  it('ends with 0 when the statement agrees', async () => {
+    const { code, stdout } = await kvitt(['reconcile', '-', '--json'], service.environment, csv('10.50'));
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { report: { ok: true }, items: [] }]);
+  });
+
+  it('ends with 1 when it differs, and shows how', async () => {
+    const file = join(folder, 'differs.csv');
+    await writeFile(file, csv('10.49'));
+    const { code, stdout } = await run('reconcile', file, '--account', 'alice');
+    expect(code).toBe(1);
+    expect(stdout).toContain('NOT reconciled');
+    expect(stdout).toMatch(/amount_differs +INV-1 .*10\.49 EUR.*10\.50 EUR/);
+  });
+
+  it('ends with 2 when there is nothing to compare', async () => {
+    const file = join(folder, 'broken.csv');
+    await writeFile(file, csv('10.5x'));
+    const broken = await run('reconcile', file);
+    expect([broken.code, broken.stdout]).toEqual([2, expect.stringContaining('line 2')]);
+    const missing = await run('reconcile', join(folder, 'missing.csv'));
+    expect([missing.code, missing.stdout]).toEqual([2, expect.stringContaining('missing.csv')]);
+  });
+});
+
+describe('kvitt keys', () => {
+  const ask = (key: string) => new Api(service.api.address, key).get<Problem>('/v1/accounts');
+
+  it('makes keys that open what their scopes say, shows them once, and revokes them', async () => {
+    const made = await run('keys', 'create', 'shop', '--scopes', 'accounts:read', '--expires-days', '2', '--json');
+    const { key, ...rest } = JSON.parse(made.stdout) as { key: string; expires_at: string };
+    expect(isApiKey(key)).toBe(true);
+    expect(rest).toMatchObject({ client: 'shop', scopes: ['accounts:read'] });
+    expect((await ask(key)).status).toBe(200);
+    const payment = { source: 'world:EUR', destination: 'alice', amount: 1, currency: 'EUR' };
+    const refused = await new Api(service.api.address, key).post<Problem>('/v1/payments', payment);
+    expect(refused).toMatchObject({ status: 403, body: { code: 'insufficient_scope' } });
+
+    const second = (await run('keys', 'create', 'till')).stdout.trim();
+    const { stdout: listed } = await run('keys', 'list');
+    expect(listed).not.toContain('kvitt_');
+    const id = /^([0-9a-f]{16}) +till .* never$/m.exec(listed)?.[1];
+    expect(id).toBeDefined();
+    const careless = await run('keys', 'revoke', id!);
+    expect([careless.code, careless.stderr]).toEqual([2, expect.stringContaining('--yes')]);
+    expect(await run('keys', 'revoke', id!, '--yes')).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await ask(second)).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+  });
+
+  it.each([
+    ['the name of the consumer', ['create', 'sqs'], 'not `sqs`'],
+    ['a key that there is not', ['revoke', '00000000', '--yes'], 'kvitt keys list'],
+  ])('refuses %s', async (_, args, why) => {
+    const { code, stderr } = await run('keys', ...args);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(why)]);
+  });
+});
+
+describe('kvitt', () => {
+  it('migrate shows what is not applied yet and applies nothing until it is told to', async () => {
+    const environment = {
+      ...service.environment,
+      MONGODB_DATABASE: `${service.environment.MONGODB_DATABASE!.slice(0, 30)}_fresh`,
+    };
+    const db = service.db.client.db(environment.MONGODB_DATABASE);
+    try {
+      const names = MIGRATIONS.map(({ name }) => name);
+      const before = await kvitt(['migrate', 'status', '--json'], environment);
+      expect(JSON.parse(before.stdout)).toEqual(names.map((name) => ({ name, applied_at: null })));
+      expect((await db.listCollections().toArray()).map(({ name }) => name)).not.toContain('journal');
+      const up = await kvitt(['migrate', 'up'], environment);
+      expect(up.code).toBe(0);
+      const applied = names.map((name) => ({ name, applied_at: expect.stringMatching(/^20/) }));
+      const after = await kvitt(['migrate', 'status', '--json'], environment);
+      expect(JSON.parse(after.stdout)).toEqual(applied);
+    } finally {
+      await db.dropDatabase();
+    }
+  });
+
+  it('doctor finds a replica set sound', async () => {
+    const { code, stdout } = await run('doctor', '--json');
+    expect(code).toBe(0);
+    const checks = JSON.parse(stdout) as { name: string; ok: boolean }[];
+    expect(checks.map(({ name, ok }) => [name, ok])).toEqual([
+      ['version', true],
+      ['replication', true],
+      ['arbiters', true],
+      ['majority writes', true],
+    ]);
+  });
+
+  it('recover finishes what a process left behind', async () => {
+    const id = `txn_${uuidv7()}`;
+    const legs = [
+      { account: 'world:EUR', amount: -5n, currency: 'EUR' },
+      { account: 'bob', amount: 5n, currency: 'EUR' },
+    ];
+    const command = { id, key: 'gone/1', fingerprint: 'f', kind: 'payment', legs, details: {} } as const;
+    const claim = {
+      id: 'left-behind',
+      owner: 'gone',
+      at: Date.now() - 5_000,
+      state: 'pending',
+      commands: [command],
+    } as const;
+    expect(await new MongoClaims(service.db).insert(claim)).toBe('inserted');
+    const first = await run('recover', '--older-than-seconds', '2', '--json');
+    expect([first.code, JSON.parse(first.stdout)]).toMatchObject([
+      0,
+      { claims: 1, driven_on: 1, finished: 1, failed: 0 },
+    ]);
+    expect(await service.api.read<Balance>('/v1/accounts/bob/balance')).toMatchObject({ posted: '5' });
+  });
+
+  it('rebuild makes the read model of payments anew, while the service follows the journal too', async () => {
+    const payments = service.db.collection<{ _id: string; height: number }>('payments');
+    await listsCaughtUp(service.db);
+    const before = await payments.find().sort({ _id: 1 }).toArray();
+    await payments.updateMany({}, { $inc: { amount: 1n } });
+    await payments.insertOne({ _id: 'pay_invented', height: 1 });
+    const refused = await run('rebuild');
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--yes')]);
+    const { code, stdout } = await run('rebuild', '--yes', '--json');
+    expect([code, JSON.parse(stdout)]).toEqual([0, { payments: before.length }]);
+    expect(await payments.find().sort({ _id: 1 }).toArray()).toEqual(before);
+    expect((await run('verify')).code).toBe(0);
+  });
+
+  it('config print hides the secrets', async () => {
+    const { code, stdout } = await run('config', 'print');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^MONGODB_URI +\(hidden\)$/m);
+    expect(stdout).toMatch(/^BOOTSTRAP_API_KEY +\(hidden\)$/m);
+    expect(stdout).toMatch(/^SQS_QUEUE_URL +\(unset\)$/m);
+    expect(stdout).not.toContain(service.environment.BOOTSTRAP_API_KEY);
+  });
+
+  it('config print names every wrong setting at once and ends with 2', async () => {
+    const wrong = { HTTP_PORT: '80.5', BOOKS: '0', SQS_QUEUE_URL: 'queue' };
+    const { code, stdout, stderr } = await kvitt(['config', 'print'], wrong);
+    expect([code, stdout]).toEqual([2, '']);
+    for (const name of Object.keys(wrong)) expect(stderr).toContain(`- ${name} `);
+  });
+
+  it('ends with 2 when it is not used as its help says', async () => {
+    const calls = [['--help'], ['verify', '--jsno'], ['verfiy'], ['reconcile', '--window-days', 'x']];
+    const ended = await Promise.all(calls.map((args) => kvitt(args, {})));
+    expect(ended.map(({ code }) => code)).toEqual([0, 2, 2, 2]);
+    expect(ended[1]!.stderr).toContain('--json');
+  });
+
+  it('serve ends with 2 and says why when its port is taken', async () => {
+    const { port } = new URL(service.api.address);
+    const { code, stderr } = await kvitt(['serve'], { ...service.environment, HTTP_PORT: port });
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/kvitt: .*EADDRINUSE/)]);
+  });
+
+  it('consume ends with 2 when there is no queue', async () => {
+    const { code, stderr } = await run('consume');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('SQS_QUEUE_URL')]);
+  });
+});

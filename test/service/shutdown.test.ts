@@ -1,0 +1,82 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../src/demo/service-process.ts';
+import type { Balance } from './support/api.ts';
+import { Kvitt } from './support/kvitt.ts';
+import { useService } from './support/service.ts';
+
+/** The one that goes on while the other one is ended. */
+const service = useService();
+let other: Kvitt;
+let port: number;
+
+beforeAll(() => service.api.createAccounts('world:EUR', 'alice'));
+beforeEach(async () => {
+  port = await freePort();
+  other = new Kvitt(['serve'], { ...service.environment, HTTP_PORT: String(port), SHUTDOWN_GRACE_MS: '2000' });
+  await vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${port}/readyz`)).ok).toBe(true), {
+    timeout: 30_000,
+    interval: 100,
+  });
+});
+afterEach(() => other?.kill('SIGKILL'));
+
+const posted = async () => (await service.api.read<Balance>('/v1/accounts/alice/balance')).posted;
+
+/** Sends a payment up to the middle of its body; answers a way to send the rest, and what comes back. */
+async function beginPayment(key: string) {
+  const body = JSON.stringify({ source: 'world:EUR', destination: 'alice', amount: 25, currency: 'EUR' });
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  const ended = once(socket, 'close');
+  let answer = '';
+  socket.on('data', (chunk: string) => {
+    answer += chunk;
+  });
+  const head = [
+    'POST /v1/payments HTTP/1.1',
+    `Host: 127.0.0.1:${port}`,
+    `Authorization: Bearer ${service.api.key}`,
+    'Content-Type: application/json',
+    `Idempotency-Key: ${key}`,
+    `Content-Length: ${body.length}`,
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body.slice(0, 10)}`);
+  // Answered only after the half request was seen, for both came over connections that were accepted in turn.
+  await fetch(`http://127.0.0.1:${port}/livez`);
+  return {
+    finish: () => socket.write(body.slice(10)),
+    answer: async () => {
+      await ended;
+      return answer;
+    },
+  };
+}
+
+/** Resolves when nobody is let in any more. */
+async function beginToEnd(): Promise<void> {
+  other.kill('SIGTERM');
+  await vi.waitFor(() => expect(other.stderr).toContain('"msg":"ending"'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow(), { timeout: 10_000 });
+  expect(other.hasEnded).toBe(false);
+}
+
+describe('SIGTERM', () => {
+  it('lets a request that has begun be carried out and answered, and ends with 0', async () => {
+    const payment = await beginPayment('half-way');
+    await beginToEnd();
+    payment.finish();
+    const answer = await payment.answer();
+    expect(answer).toMatch(/^HTTP\/1\.1 201 /);
+    expect(answer.toLowerCase()).toContain('connection: close');
+    expect(await other.ended()).toMatchObject({ code: 0, stdout: '' });
+    expect(await posted()).toBe('25');
+  });
+
+  it('waits for a request that does not come to its end no longer than the grace, and ends with 0', async () => {
+    const payment = await beginPayment('never-finished');
+    await beginToEnd();
+    expect(await payment.answer()).toBe('');
+    expect(await other.ended()).toMatchObject({ code: 0 });
+  });
+});
