@@ -1,6 +1,6 @@
 import type { AccountLoader } from './account-loader.ts';
 import { LedgerError } from './errors.ts';
-import type { Claim, ClaimedCommand, ClaimsPort, Clock, CrashPoint, Log } from './ports.ts';
+import type { Claim, ClaimedCommand, ClaimsPort, CrashPoint, Log, Runtime } from './ports.ts';
 import { Backoff } from './retry.ts';
 import type { Rounds } from './rounds.ts';
 import type { Task } from './task.ts';
@@ -19,11 +19,10 @@ export interface AdmissionDeps {
   readonly claims: ClaimsPort;
   readonly loader: AccountLoader;
   readonly rounds: Rounds;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
   readonly log: Log;
   readonly crashPoint: CrashPoint;
   readonly limits: AdmissionLimits;
-  readonly newClaimId: () => string;
   /** The tasks' claim is durable. */
   readonly onClaimed: (claimId: string, tasks: readonly Task[]) => void;
   /** The tasks' keys were known already; each is given with what stands under its key. */
@@ -69,7 +68,7 @@ export class Admission {
   async #run(): Promise<void> {
     try {
       // Whoever arrives in this turn of the event loop belongs to the same group.
-      await new Promise(setImmediate);
+      await this.deps.runtime.turn();
       while (this.#queue.length > 0 && !this.#stopped) {
         await this.deps.rounds.roundEnd();
         if (!this.#stopped) await this.#admit(this.#take());
@@ -110,9 +109,9 @@ export class Admission {
 
   /** Claims the tasks; answers those that are still to be claimed because others of the group were known already. */
   async #claim(tasks: Task[]): Promise<Task[]> {
-    const { rounds, loader, owner, clock, newClaimId, crashPoint, onClaimed } = this.deps;
+    const { rounds, loader, owner, runtime, crashPoint, onClaimed } = this.deps;
     const commands = tasks.map((task) => task.command);
-    const claim: Claim = { id: newClaimId(), owner, at: clock.now(), state: 'pending', commands };
+    const claim: Claim = { id: runtime.newId(), owner, at: runtime.now(), state: 'pending', commands };
     await crashPoint('before_claim');
     for (const task of tasks) task.state = 'claiming';
     const prefetched = loader.load(tasks, (book) => rounds.isOpen(book)).catch(() => undefined);
@@ -141,9 +140,9 @@ export class Admission {
    * in, the second finds itself.
    */
   async #insert(claim: Claim): Promise<'inserted' | 'duplicate' | 'unknown'> {
-    const { claims, clock, limits } = this.deps;
-    const until = clock.now() + limits.claimPatienceMs;
-    const backoff = new Backoff(20, 1000);
+    const { claims, runtime, limits } = this.deps;
+    const until = runtime.elapsed() + limits.claimPatienceMs;
+    const backoff = new Backoff(runtime, 20, 1000);
     for (let uncertain = false; ; uncertain = true) {
       const result = await claims.insert(claim);
       if (result === 'inserted') return 'inserted';
@@ -156,15 +155,15 @@ export class Admission {
         if (found === null) return 'unknown';
         return found.some(({ claimId }) => claimId === claim.id) ? 'inserted' : 'duplicate';
       }
-      if (this.#stopped || clock.now() >= until) return 'unknown';
+      if (this.#stopped || runtime.elapsed() >= until) return 'unknown';
       await backoff.wait();
     }
   }
 
   async #withoutKnown(tasks: Task[]): Promise<Task[]> {
-    const { clock, limits, onKnown, refuse } = this.deps;
+    const { runtime, limits, onKnown, refuse } = this.deps;
     const keys = tasks.map((task) => task.command.key);
-    const found = await this.#find(keys, clock.now() + limits.claimPatienceMs);
+    const found = await this.#find(keys, runtime.elapsed() + limits.claimPatienceMs);
     if (found === null) {
       // Nothing of this claim was written, but some of its keys are those of commands that may well have happened.
       for (const task of tasks) refuse(task, outcomeUnknown());
@@ -185,8 +184,8 @@ export class Admission {
 
   /** What stands under keys of which at least one is taken; null: it could not be read in time. */
   async #find(keys: readonly string[], until: number): Promise<ClaimedCommand[] | null> {
-    const { claims, clock, log } = this.deps;
-    const backoff = new Backoff(20, 1000);
+    const { claims, runtime, log } = this.deps;
+    const backoff = new Backoff(runtime, 20, 1000);
     for (;;) {
       try {
         const found = await claims.findByKeys(keys);
@@ -195,7 +194,7 @@ export class Admission {
       } catch (error) {
         log.warn({ err: error }, 'claims cannot be read; trying again');
       }
-      if (this.#stopped || clock.now() >= until) return null;
+      if (this.#stopped || runtime.elapsed() >= until) return null;
       await backoff.wait();
     }
   }

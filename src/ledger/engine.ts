@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { AccountLoader } from './account-loader.ts';
 import { AccountTable } from './account-table.ts';
 import { Admission, type AdmissionLimits, outcomeUnknown } from './admission.ts';
@@ -8,10 +7,11 @@ import { Finisher } from './finisher.ts';
 import { InFlight } from './in-flight.ts';
 import { KnownKeys } from './known-keys.ts';
 import type { Ledger } from './ledger.ts';
-import type { AccountsPort, ClaimsPort, Clock, CrashPoint, JournalPort, Log } from './ports.ts';
+import type { AccountsPort, ClaimsPort, CrashPoint, JournalPort, Log, Runtime } from './ports.ts';
 import { RecentOutcomes } from './recent-outcomes.ts';
 import { Recovery, type RecoveryReport } from './recovery.ts';
 import { type RoundLimits, Rounds } from './rounds.ts';
+import { systemRuntime } from './runtime.ts';
 import { Task } from './task.ts';
 import type { Command, Outcome, Placed } from './types.ts';
 
@@ -24,9 +24,9 @@ export interface EngineLimits extends AdmissionLimits, RoundLimits {
   readonly recentOutcomesBytesMax: number;
   /** How long a caller waits at most. Then it is told that the outcome is unknown, or that nothing was written. */
   readonly callerPatienceMs: number;
-  /** A pending claim older than this is driven on by whoever finds it. */
+  /** A claim that was seen pending for so long is driven on by whoever sees it. */
   readonly recoverAfterMs: number;
-  /** A command that stands nowhere and is older than this ends as `rejected: expired`. */
+  /** A command that stands nowhere, is older than this and is asked for by nobody ends as `rejected: expired`. */
   readonly expireAfterMs: number;
   readonly recoveryIntervalMs: number;
 }
@@ -55,21 +55,21 @@ export interface EngineDeps {
   readonly claims: ClaimsPort;
   readonly accounts: AccountsPort;
   readonly log: Log;
-  readonly clock?: Clock;
+  readonly runtime?: Runtime;
   readonly crashPoint?: CrashPoint;
   readonly limits?: Partial<EngineLimits>;
 }
 
 const SWEEP_MS = 250;
+const DRAIN_POLL_MS = 5;
 
 /**
  * The ledger engine of one process. Any number of processes may run one over the same database: the append rule makes
  * that safe, agreeing on one writer a book merely makes it fast.
  */
 export class Engine implements Ledger {
-  readonly owner = randomUUID();
   readonly limits: EngineLimits;
-  readonly #clock: Clock;
+  readonly #runtime: Runtime;
   readonly #table: AccountTable;
   readonly #inFlight: InFlight;
   readonly #recent: RecentOutcomes;
@@ -79,17 +79,19 @@ export class Engine implements Ledger {
   readonly #known: KnownKeys;
   readonly #recovery: Recovery;
   readonly #loader: AccountLoader;
-  #sweeper: NodeJS.Timeout | null = null;
+  readonly #stopped = new AbortController();
+  #started = false;
   #stopping = false;
 
-  constructor({ journal, claims, accounts, log, clock, crashPoint, limits }: EngineDeps) {
+  constructor({ journal, claims, accounts, log, runtime, crashPoint, limits }: EngineDeps) {
     this.limits = { ...DEFAULT_LIMITS, ...limits };
-    this.#clock = clock ?? { now: () => Date.now() };
-    const shared = { log, clock: this.#clock, crashPoint: crashPoint ?? (() => undefined), limits: this.limits };
+    this.#runtime = runtime ?? systemRuntime;
+    const shared = { log, runtime: this.#runtime, crashPoint: crashPoint ?? (() => undefined), limits: this.limits };
     this.#table = new AccountTable(this.limits.accountsInMemoryMax);
     this.#loader = new AccountLoader(this.#table, accounts, journal);
     this.#inFlight = new InFlight({
       commandsMax: this.limits.inFlightCommandsMax,
+      joinedMax: this.limits.inFlightCommandsMax,
       bytesMax: this.limits.inFlightBytesMax,
       legsMax: this.limits.accountsInMemoryMax >> 1,
     });
@@ -107,11 +109,10 @@ export class Engine implements Ledger {
     this.#known = new KnownKeys({ ...shared, ...adopted, stand: (placed) => this.#stand(placed) });
     this.#admission = new Admission({
       ...shared,
-      owner: this.owner,
+      owner: this.#runtime.newId(),
       claims,
       loader: this.#loader,
       rounds: this.#rounds,
-      newClaimId: randomUUID,
       onClaimed: (claimId, tasks) => this.#finisher.open(claimId, tasks),
       onKnown: (known) => void this.#known.answer(known),
       refuse,
@@ -121,13 +122,15 @@ export class Engine implements Ledger {
       claims,
       journal,
       owns: (claimId) => this.#finisher.isOpen(claimId),
-      driveOn: (claim, command) => this.#known.driveOn(claim, command),
+      driveOn: (command, claimedAt) => this.#known.driveOn(command, claimedAt),
     });
   }
 
   /** Begins to watch deadlines and to recover what others left behind. */
   start(): void {
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    if (this.#started) return;
+    this.#started = true;
+    void this.#watchDeadlines();
     this.#recovery.start();
   }
 
@@ -136,12 +139,12 @@ export class Engine implements Ledger {
     this.#stopping = true;
     // It begins with no other claim; the one that it works on ends with the commands in flight.
     const recovered = this.#recovery.stop();
-    const until = Date.now() + graceMs;
-    while (this.#inFlight.size > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
+    const until = this.#runtime.elapsed() + graceMs;
+    while (this.#inFlight.size > 0 && this.#runtime.elapsed() < until) await this.#runtime.sleep(DRAIN_POLL_MS);
     await Promise.all([this.#admission.stop(), this.#rounds.stop()]);
     for (const task of this.#inFlight.tasks()) task.refuse(outcomeUnknown());
     await recovered;
-    if (this.#sweeper) clearInterval(this.#sweeper);
+    this.#stopped.abort();
     await this.#finisher.stop();
   }
 
@@ -151,8 +154,10 @@ export class Engine implements Ledger {
     const running = this.#inFlight.byKey(command.key);
     if (running) {
       if (running.command.fingerprint !== command.fingerprint) throw keyReused();
+      const outcome = this.#inFlight.join(running);
+      if (!outcome) throw outcomeUnknown();
       running.deadline = this.#patience();
-      return running.wait(true);
+      return outcome;
     }
     const recent = this.#recent.get(command.key);
     if (recent) {
@@ -160,7 +165,7 @@ export class Engine implements Ledger {
       return { ...recent.placed, replayed: true };
     }
     this.#inFlight.checkRoomFor(estimatedBytes(command), command.legs.length);
-    const task = new Task(command, this.#patience());
+    const task = new Task(command, this.#patience(), this.#runtime.elapsed() + this.limits.expireAfterMs);
     this.#inFlight.add(task);
     const outcome = task.wait(false);
     this.#admission.push(task);
@@ -171,9 +176,12 @@ export class Engine implements Ledger {
     return Promise.allSettled(commands.map((command) => this.submit(command)));
   }
 
-  /** Drives on every pending claim that nobody here is working on, once; answers what it found and did. */
-  recover(olderThanMs = this.limits.recoverAfterMs): Promise<RecoveryReport> {
-    return this.#recovery.runOnce(olderThanMs);
+  /**
+   * Watches the pending claims for so long, then drives on those that are left and that nobody here is working on;
+   * answers what it found and did.
+   */
+  recover(afterMs = this.limits.recoverAfterMs): Promise<RecoveryReport> {
+    return this.#recovery.runOnce(afterMs);
   }
 
   /** Figures for metrics. Queues in commands, memory in accounts. */
@@ -192,7 +200,7 @@ export class Engine implements Ledger {
   }
 
   #patience(): number {
-    return this.#clock.now() + this.limits.callerPatienceMs;
+    return this.#runtime.elapsed() + this.limits.callerPatienceMs;
   }
 
   #stand(placed: Placed): void {
@@ -219,9 +227,17 @@ export class Engine implements Ledger {
     this.#inFlight.remove(task);
   }
 
+  async #watchDeadlines(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      await this.#runtime.sleep(SWEEP_MS, signal);
+      this.#sweep();
+    }
+  }
+
   /** Callers do not wait for ever. What is queued can be given up for sure; what is claimed goes on without them. */
   #sweep(): void {
-    const now = this.#clock.now();
+    const now = this.#runtime.elapsed();
     for (const task of this.#inFlight.tasks()) {
       if (task.deadline > now || !task.isAwaited) continue;
       if (task.state === 'queued') {

@@ -1,8 +1,15 @@
-import type { ClaimsPort, CrashPoint, Log } from './ports.ts';
+import type { ClaimsPort, CrashPoint, Log, Runtime } from './ports.ts';
 import type { Task } from './task.ts';
 
 const FLUSH_MS = 200;
 const FLUSH_CLAIMS_MAX = 1000;
+
+interface FinisherDeps {
+  readonly claims: ClaimsPort;
+  readonly log: Log;
+  readonly runtime: Runtime;
+  readonly crashPoint: CrashPoint;
+}
 
 /**
  * Marks claims done once each of their commands has its entry: in batches, some time later. Nobody waits for it; a
@@ -11,12 +18,12 @@ const FLUSH_CLAIMS_MAX = 1000;
 export class Finisher {
   readonly #open = new Map<string, { left: number }>();
   readonly #claimOf = new WeakMap<Task, string>();
+  readonly #stop = new AbortController();
   #done: string[] = [];
-  #timer: NodeJS.Timeout | null = null;
-  #flushing: Promise<void> = Promise.resolve();
+  #flushing: Promise<void> | null = null;
   finished = 0;
 
-  constructor(readonly deps: { readonly claims: ClaimsPort; readonly log: Log; readonly crashPoint: CrashPoint }) {}
+  constructor(readonly deps: FinisherDeps) {}
 
   /** Watches a claim of this process. */
   open(claimId: string, tasks: readonly Task[]): void {
@@ -36,19 +43,24 @@ export class Finisher {
     if (claimId !== undefined && claim !== undefined && --claim.left === 0) this.#finish(claimId);
   }
 
-  #finish(claimId: string): void {
-    this.#done.push(claimId);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null;
-      this.#flushing = this.#flush();
-    }, FLUSH_MS);
+  /** Marks at once what is still to be marked. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#flushing;
   }
 
-  async stop(): Promise<void> {
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#timer = null;
-    await this.#flushing;
-    await this.#flush();
+  #finish(claimId: string): void {
+    this.#done.push(claimId);
+    this.#flushing ??= this.#flushLater();
+  }
+
+  async #flushLater(): Promise<void> {
+    while (this.#done.length > 0) {
+      await this.deps.runtime.sleep(FLUSH_MS, this.#stop.signal);
+      await this.#flush();
+    }
+    // In the same turn in which nothing was left: whoever comes next begins a new run.
+    this.#flushing = null;
   }
 
   async #flush(): Promise<void> {

@@ -1,9 +1,12 @@
 import { LedgerError } from './errors.ts';
 import type { Task } from './task.ts';
+import type { Outcome } from './types.ts';
 
 export interface InFlightLimits {
   /** Commands between submit and outcome. */
   readonly commandsMax: number;
+  /** Callers that wait for a command that another one has sent. */
+  readonly joinedMax: number;
   /** Their estimated bytes. */
   readonly bytesMax: number;
   /** Their legs; each may pin an account in memory. */
@@ -16,6 +19,7 @@ export class InFlight {
   readonly #byId = new Map<string, Task>();
   #bytes = 0;
   #legs = 0;
+  #joined = 0;
 
   constructor(readonly limits: InFlightLimits) {}
 
@@ -42,6 +46,15 @@ export class InFlight {
         'the queue in front of the ledger is full; nothing was written, send it again',
       );
     }
+  }
+
+  /** Lets one more caller wait for a command in flight; null: too many do so. */
+  join(task: Task): Promise<Outcome> | null {
+    if (this.#joined >= this.limits.joinedMax) return null;
+    this.#joined++;
+    return task.wait(true).finally(() => {
+      this.#joined--;
+    });
   }
 
   add(task: Task): void {

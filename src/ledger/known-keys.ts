@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AccountLoader } from './account-loader.ts';
 import { type KnownTask, outcomeUnknown } from './admission.ts';
 import { assembled, partsById } from './assemble.ts';
 import { LedgerError } from './errors.ts';
 import type { InFlight } from './in-flight.ts';
-import type { ClaimedCommand, Clock, JournalPort, Log } from './ports.ts';
+import type { JournalPort, Log, Runtime } from './ports.ts';
 import type { Rounds } from './rounds.ts';
 import { Task } from './task.ts';
 import type { Command, Outcome, Placed } from './types.ts';
@@ -17,7 +16,7 @@ interface KnownKeysDeps {
   readonly inFlight: InFlight;
   readonly loader: AccountLoader;
   readonly rounds: Rounds;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
   readonly log: Log;
   readonly limits: { readonly callerPatienceMs: number; readonly expireAfterMs: number };
   readonly refuse: (task: Task, error: LedgerError) => void;
@@ -45,7 +44,7 @@ export class KnownKeys {
       const waiting = await this.#answerStanding(same);
       const pending = waiting.filter((one) => !this.#join(one));
       if (pending.length === 0) return;
-      await sleep(OWNER_PATIENCE_MS);
+      await this.deps.runtime.sleep(OWNER_PATIENCE_MS);
       for (const one of await this.#answerStanding(pending)) this.#takeOver(one);
     } catch (error) {
       log.warn({ err: error }, 'the outcome of a known key cannot be read');
@@ -53,9 +52,9 @@ export class KnownKeys {
     }
   }
 
-  /** Drives a claimed command on until its entry stands; resolves with the outcome. */
-  async driveOn(claimed: Pick<ClaimedCommand, 'claimId' | 'at'>, command: Command): Promise<Outcome> {
-    return this.#adopt(claimed, command).wait(true);
+  /** Drives a command on that was claimed at a time, until its entry stands; resolves with the outcome. */
+  async driveOn(command: Command, claimedAt: number): Promise<Outcome> {
+    return this.#adopt(command, claimedAt).watch();
   }
 
   /** Answers those that stand; returns the others. */
@@ -91,7 +90,7 @@ export class KnownKeys {
     }
     // No longer in flight as what it was: the adopted command may have the same id.
     this.deps.inFlight.remove(known.task);
-    const adopted = this.#adopt(known.claimed, known.claimed.command);
+    const adopted = this.#adopt(known.claimed.command, known.claimed.at);
     known.task.moveWaitersTo(adopted);
     this.#end(known.task);
   }
@@ -102,13 +101,14 @@ export class KnownKeys {
   }
 
   /** A task for a command that was claimed elsewhere or in an earlier life, and may already stand. */
-  #adopt({ claimId, at }: Pick<ClaimedCommand, 'claimId' | 'at'>, command: Command): Task {
-    const { inFlight, clock, limits } = this.deps;
+  #adopt(command: Command, claimedAt: number): Task {
+    const { inFlight, runtime, limits } = this.deps;
     const running = inFlight.byId(command.id);
     if (running) return running;
-    const task = new Task(command, clock.now() + limits.callerPatienceMs, claimId);
+    const elapsed = runtime.elapsed();
+    const ageMs = Math.max(0, runtime.now() - claimedAt);
+    const task = new Task(command, elapsed + limits.callerPatienceMs, elapsed + limits.expireAfterMs - ageMs);
     task.state = 'claimed';
-    task.expired = clock.now() - at > limits.expireAfterMs;
     inFlight.add(task);
     void this.#drive(task);
     return task;

@@ -67,8 +67,10 @@ export interface ClaimsPort {
   insert(claim: Claim): Promise<ClaimResult>;
   findByKeys(keys: readonly string[]): Promise<ClaimedCommand[]>;
   markDone(claimIds: readonly string[]): Promise<void>;
-  /** Pending claims admitted before a time, oldest first. */
-  pending(before: number, limit: number): Promise<Claim[]>;
+  /** Ids of the oldest pending claims. */
+  pending(limit: number): Promise<string[]>;
+  /** Those of the claims that are still pending. */
+  loadPending(claimIds: readonly string[]): Promise<Claim[]>;
 }
 
 export interface AccountsPort {
@@ -81,6 +83,20 @@ export interface AccountsPort {
 /** The time, replaceable by tests. Milliseconds since the epoch. */
 export interface Clock {
   now(): number;
+}
+
+/** Time, timers and chance: all that the engine does not decide by itself, so that a test can. */
+export interface Runtime extends Clock {
+  /** Milliseconds since some moment. It never goes back or jumps: durations are measured by it. */
+  elapsed(): number;
+  /** Resolves after so many ms, or as soon as the signal is aborted. Never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves when whatever is ready in this turn of the event loop has run. */
+  turn(): Promise<void>;
+  /** From 0 to 1, not 1. */
+  random(): number;
+  /** An id that nobody else has. */
+  newId(): string;
 }
 
 /** Called at each named point between two steps. Production has none; a test makes one throw or never return. */

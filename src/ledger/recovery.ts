@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { assembled, partsById } from './assemble.ts';
-import type { Claim, ClaimedCommand, ClaimsPort, Clock, JournalPort, Log } from './ports.ts';
+import type { Claim, ClaimsPort, JournalPort, Log, Runtime } from './ports.ts';
 import type { Command, Outcome } from './types.ts';
 
+/** Each may have some MB. */
 const CLAIMS_AT_ONCE = 20;
+const PENDING_SEEN_MAX = 10_000;
 
 export interface RecoveryReport {
   /** Pending claims that were looked at. */
@@ -23,19 +24,22 @@ export interface RecoveryReport {
 interface RecoveryDeps {
   readonly claims: ClaimsPort;
   readonly journal: JournalPort;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
   readonly log: Log;
   readonly limits: { readonly recoverAfterMs: number; readonly recoveryIntervalMs: number };
   /** Is this claim being worked on here? */
   readonly owns: (claimId: string) => boolean;
-  readonly driveOn: (claimed: Pick<ClaimedCommand, 'claimId' | 'at'>, command: Command) => Promise<Outcome>;
+  readonly driveOn: (command: Command, claimedAt: number) => Promise<Outcome>;
 }
 
 /**
- * Finishes the claims of processes that are gone. Any number of processes may do this at once, also while an owner
- * that was believed dead goes on: entry ids and the append rule let each command stand once.
+ * Finishes the claims of processes that are gone. A claim counts as left behind when it was *seen* pending for some
+ * time: the clocks of its owner and of whoever recovers need not agree. Any number of processes may do this at once,
+ * also while an owner that was believed dead goes on: entry ids and the append rule let each command stand once.
  */
 export class Recovery {
+  /** When each pending claim was first seen, in ms of `Runtime.elapsed`. */
+  readonly #seen = new Map<string, number>();
   #stop: AbortController | null = null;
   #loop: Promise<void> = Promise.resolve();
 
@@ -53,30 +57,44 @@ export class Recovery {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { log, limits } = this.deps;
+    const { log, limits, runtime } = this.deps;
     while (!signal.aborted) {
       try {
-        const report = await this.runOnce(limits.recoverAfterMs, signal);
+        await this.#look();
+        const report = await this.#finishSeenFor(limits.recoverAfterMs, signal);
         if (report.claims > 0) log.info({ ...report }, 'recovered pending claims');
       } catch (error) {
         log.warn({ err: error }, 'pending claims cannot be read; trying again later');
       }
-      await sleep(limits.recoveryIntervalMs, undefined, { signal, ref: false }).catch(() => undefined);
+      await runtime.sleep(limits.recoveryIntervalMs, signal);
     }
   }
 
-  async runOnce(olderThanMs: number, signal?: AbortSignal): Promise<RecoveryReport> {
+  /** Finishes what is pending now and still is so long after. */
+  async runOnce(afterMs: number): Promise<RecoveryReport> {
+    await this.#look();
+    if (this.#seen.size > 0 && afterMs > 0) {
+      await this.deps.runtime.sleep(afterMs);
+      await this.#look();
+    }
+    return this.#finishSeenFor(afterMs);
+  }
+
+  async #look(): Promise<void> {
+    const pending = new Set(await this.deps.claims.pending(PENDING_SEEN_MAX));
+    for (const id of this.#seen.keys()) if (!pending.has(id)) this.#seen.delete(id);
+    const elapsed = this.deps.runtime.elapsed();
+    for (const id of pending) if (!this.#seen.has(id)) this.#seen.set(id, elapsed);
+  }
+
+  async #finishSeenFor(ms: number, signal?: AbortSignal): Promise<RecoveryReport> {
     const report: RecoveryReport = { claims: 0, standing: 0, drivenOn: 0, expired: 0, finished: 0, failed: 0 };
-    const before = this.deps.clock.now() - olderThanMs;
-    const seen = new Set<string>();
-    while (!signal?.aborted) {
-      // Those that could not be finished are met again, before the others.
-      const claims = await this.deps.claims.pending(before, CLAIMS_AT_ONCE + seen.size - report.finished);
-      const open = claims.filter(({ id }) => !seen.has(id));
-      if (open.length === 0) break;
-      for (const claim of open) {
-        seen.add(claim.id);
-        if (!signal?.aborted && !this.deps.owns(claim.id)) await this.#finish(claim, report, signal);
+    const before = this.deps.runtime.elapsed() - ms;
+    const due = [...this.#seen].filter(([id, at]) => at <= before && !this.deps.owns(id)).map(([id]) => id);
+    for (let i = 0; i < due.length; i += CLAIMS_AT_ONCE) {
+      for (const claim of await this.deps.claims.loadPending(due.slice(i, i + CLAIMS_AT_ONCE))) {
+        if (signal?.aborted) return report;
+        await this.#finish(claim, report, signal);
       }
     }
     return report;
@@ -90,9 +108,7 @@ export class Recovery {
     const byId = partsById(found);
     const missing = claim.commands.filter(({ id }) => !assembled(byId.get(id) ?? []));
     report.standing += claim.commands.length - missing.length;
-    const driven = await Promise.allSettled(
-      missing.map((command) => driveOn({ claimId: claim.id, at: claim.at }, command)),
-    );
+    const driven = await Promise.allSettled(missing.map((command) => driveOn(command, claim.at)));
     for (const one of driven) {
       if (one.status === 'rejected') continue;
       report.drivenOn++;

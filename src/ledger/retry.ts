@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Runtime } from './ports.ts';
 
 /** Waits longer each time, with jitter, up to a limit. */
 export class Backoff {
   #next: number;
   constructor(
+    readonly runtime: Runtime,
     readonly firstMs: number,
     readonly mostMs: number,
   ) {
@@ -15,8 +16,8 @@ export class Backoff {
   }
 
   async wait(): Promise<void> {
-    const ms = this.#next * (0.5 + Math.random() / 2);
+    const ms = this.#next * (0.5 + this.runtime.random() / 2);
     this.#next = Math.min(this.mostMs, this.#next * 2);
-    await sleep(ms);
+    await this.runtime.sleep(ms);
   }
 }

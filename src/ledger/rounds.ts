@@ -1,6 +1,6 @@
 import type { AccountLoader } from './account-loader.ts';
 import { Book, IntegrityError, type Work } from './book.ts';
-import type { AppendResult, Clock, CrashPoint, EncodedBlock, JournalPort, Log } from './ports.ts';
+import type { AppendResult, CrashPoint, EncodedBlock, JournalPort, Log, Runtime } from './ports.ts';
 import type { Part, Progress } from './progress.ts';
 import { Backoff } from './retry.ts';
 import type { Task } from './task.ts';
@@ -24,7 +24,7 @@ const LOOK_UP_MAX = 1000;
 export interface RoundsDeps {
   readonly journal: JournalPort;
   readonly loader: AccountLoader;
-  readonly clock: Clock;
+  readonly runtime: Runtime;
   readonly log: Log;
   readonly crashPoint: CrashPoint;
   readonly limits: RoundLimits;
@@ -81,7 +81,7 @@ export class Rounds {
   }
 
   async #run(): Promise<void> {
-    const backoff = new Backoff(10, 1000);
+    const backoff = new Backoff(this.deps.runtime, 10, 1000);
     while (this.#ready.length > 0 && !this.#stopped) {
       try {
         this.#round = this.#writeRound();
@@ -152,11 +152,14 @@ export class Rounds {
    * from book to book needs one round, not two.
    */
   async #build(tasks: readonly Task[]): Promise<EncodedBlock[]> {
-    const { loader } = this.deps;
+    const { loader, runtime } = this.deps;
     const books = new Set<number>();
     for (const { progress } of tasks) for (const book of progress?.books() ?? []) books.add(book);
     for (const number of books) await this.#open(number);
     await loader.load(tasks, (number) => this.isOpen(number));
+    // Once for all parts of a command, and after whatever took long.
+    const elapsed = runtime.elapsed();
+    for (const task of tasks) task.expired = task.isGivenUp(elapsed);
     // Opening or loading may have found entries of commands that this process was about to decide.
     const encoded = this.#buildParts(tasks, (progress) => progress.openFirst());
     const crossing = tasks.filter(({ progress }) => progress?.isCrossing);
@@ -164,7 +167,7 @@ export class Rounds {
   }
 
   #buildParts(tasks: readonly Task[], open: (progress: Progress) => readonly Part[]): EncodedBlock[] {
-    const { journal, clock, limits } = this.deps;
+    const { journal, runtime, limits } = this.deps;
     const encoded: EncodedBlock[] = [];
     const byBook = new Map<number, Work[]>();
     for (const task of tasks) {
@@ -177,7 +180,7 @@ export class Rounds {
     for (const [number, works] of byBook) {
       const book = this.#books.get(number)!;
       for (const group of grouped(works, limits)) {
-        const block = journal.encode(book.decide(group, clock.now()));
+        const block = journal.encode(book.decide(group, runtime.now()));
         book.buildOn(block);
         encoded.push(block);
         for (let i = 0; i < group.length; i++) group[i]!.task.progress!.decide(group[i]!.part, block.block.entries[i]!);
@@ -219,11 +222,11 @@ export class Rounds {
 
   /** Returns once something durable stands at the height and was taken in: a block of anybody's, or our seal. */
   async #makeKnown(book: Book, height: number): Promise<'sealed' | 'found'> {
-    const { journal, clock } = this.deps;
-    const backoff = new Backoff(5, 1000);
+    const { journal, runtime } = this.deps;
+    const backoff = new Backoff(this.deps.runtime, 5, 1000);
     await this.#readOn(book);
     while (book.height < height && !this.#stopped) {
-      const seal = journal.encode(book.emptyBlock('seal', clock.now()));
+      const seal = journal.encode(book.emptyBlock('seal', runtime.now()));
       const result = await journal.append([seal]);
       if (result.ended === 'done') {
         this.counts.seals++;
@@ -238,7 +241,7 @@ export class Rounds {
 
   /** Reads on until the height is there. It was taken, so it will be, unless a failover took it back. */
   async #catchUp(book: Book, height: number): Promise<void> {
-    const backoff = new Backoff(1, 50);
+    const backoff = new Backoff(this.deps.runtime, 1, 50);
     for (let attempt = 0; attempt < VISIBLE_ATTEMPTS_MAX && !this.#stopped; attempt++) {
       await this.#readOn(book);
       if (book.height >= height) return;
@@ -248,7 +251,7 @@ export class Rounds {
 
   /** Takes in all blocks that stand above the tip; as long as the journal cannot be read, it tries again. */
   async #readOn(book: Book): Promise<void> {
-    const backoff = new Backoff(10, 1000);
+    const backoff = new Backoff(this.deps.runtime, 10, 1000);
     while (!this.#stopped) {
       let blocks: StoredBlock[];
       try {
@@ -269,12 +272,12 @@ export class Rounds {
   /** Opens a book: reads its tip and appends an empty term block, below which everything is settled for good. */
   async #open(number: number): Promise<void> {
     if (this.#books.has(number)) return;
-    const { journal, clock, loader } = this.deps;
+    const { journal, runtime, loader } = this.deps;
     const book = new Book(number, loader.table);
     book.openAt(await journal.tip(number));
-    const backoff = new Backoff(2, 200);
+    const backoff = new Backoff(this.deps.runtime, 2, 200);
     for (let opened = false; !opened && !this.#stopped; ) {
-      const term = journal.encode(book.emptyBlock('term', clock.now()));
+      const term = journal.encode(book.emptyBlock('term', runtime.now()));
       const result = await journal.append([term]);
       if (result.ended === 'done') {
         book.apply({ ...term.block, hash: term.hash });

@@ -11,6 +11,8 @@ import type { Command, Outcome, Placed } from './types.ts';
 export type TaskState = 'queued' | 'claiming' | 'claimed' | 'settled';
 
 interface Waiter {
+  /** Waits to go on with its own work, not to have the command carried out. */
+  readonly onlyWatches: boolean;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
   readonly replayed: boolean;
@@ -21,16 +23,17 @@ export class Task {
   state: TaskState = 'queued';
   /** What each book has to do, and how far it is; null until the accounts were looked up, and after the end. */
   progress: Progress | null = null;
-  /** Too old to be driven on while it stands nowhere: its only possible outcome is the rejection `expired`. */
+  /** Given up while it stands nowhere: its only possible outcome is the rejection `expired`. */
   expired = false;
   readonly bytes: number;
   #waiters: Waiter[] = [];
 
   constructor(
     readonly command: Command,
-    /** When its callers are told that they have waited long enough, in ms; each new caller moves it on. */
+    /** When its callers are told that they have waited long enough; each new caller moves it on. */
     public deadline: number,
-    readonly claimId: string | null = null,
+    /** From when on it is carried out only if somebody asks for it again. Both in ms of `Runtime.elapsed`. */
+    readonly staleAt: number,
   ) {
     this.bytes = estimatedBytes(command);
   }
@@ -39,9 +42,23 @@ export class Task {
     return this.#waiters.length > 0;
   }
 
+  /** Is it old, and nobody is there who asked for it? */
+  isGivenUp(elapsed: number): boolean {
+    return elapsed >= this.staleAt && this.#waiters.every(({ onlyWatches }) => onlyWatches);
+  }
+
   wait(replayed: boolean): Promise<Outcome> {
+    return this.#wait({ replayed, onlyWatches: false });
+  }
+
+  /** The outcome, for whoever drives the command on and does not ask for it. */
+  watch(): Promise<Outcome> {
+    return this.#wait({ replayed: true, onlyWatches: true });
+  }
+
+  #wait(waiter: Pick<Waiter, 'replayed' | 'onlyWatches'>): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject, replayed });
+      this.#waiters.push({ resolve, reject, ...waiter });
     });
   }
 

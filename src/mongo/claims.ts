@@ -36,12 +36,17 @@ export class MongoClaims implements ClaimsPort {
     await this.#claims.updateMany({ _id: { $in: [...claimIds] }, state: 'pending' }, { $set: { state: 'done' } });
   }
 
-  async pending(before: number, limit: number): Promise<Claim[]> {
+  async pending(limit: number): Promise<string[]> {
     const documents = await this.#claims
-      .find({ state: 'pending', at: { $lt: new Date(before) } })
+      .find({ state: 'pending' }, { projection: { _id: 1 } })
       .sort({ at: 1 })
       .limit(limit)
       .toArray();
+    return documents.map(({ _id }) => _id);
+  }
+
+  async loadPending(claimIds: readonly string[]): Promise<Claim[]> {
+    const documents = await this.#claims.find({ _id: { $in: [...claimIds] }, state: 'pending' }).toArray();
     return documents.map(decodeClaim);
   }
 }

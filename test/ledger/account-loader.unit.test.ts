@@ -20,7 +20,7 @@ function aLoader(posted: Map<string, bigint>, capacity: number) {
   const table = new AccountTable(capacity);
   const loader = new AccountLoader(table, store, { ...store.journal(), balances });
   const aTask = async (source: string, destination: string) => {
-    const task = new Task(aPayment(source, destination, 1n), 0);
+    const task = new Task(aPayment(source, destination, 1n), 0, 0);
     expect(await loader.identify([task])).toEqual(new Map());
     return task;
   };

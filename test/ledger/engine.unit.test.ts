@@ -68,6 +68,16 @@ describe('the engine', () => {
     expect(store.placed()).toEqual([]);
   });
 
+  it('lets only so many callers join a command in flight, and tells the others that its outcome is unknown', async () => {
+    const { store, engine } = aWorld({ limits: { inFlightCommandsMax: 3 } });
+    const command = aPayment('world', 'a', 1n);
+    const callers = await Promise.allSettled(Array.from({ length: 6 }, () => engine.submit(command)));
+    expect(callers.map(({ status }) => status)).toEqual([...Array(4).fill('fulfilled'), ...Array(2).fill('rejected')]);
+    expect(callers[5]).toMatchObject({ reason: { code: 'outcome_unknown' } });
+    expect(store.placed()).toHaveLength(1);
+    expect(await engine.submit(command)).toMatchObject({ replayed: true });
+  });
+
   it('stops in time though a claim of another process cannot be driven on', async () => {
     const { store, engine } = aWorld({ limits: { recoverAfterMs: 0 } }, {}, { append: async () => NOTHING_KNOWN });
     for (let i = 0; i < 3; i++) await store.claimsPort().insert(aClaim(aPayment('world', 'a', 1n)));

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   AccountsPort,
   AppendResult,
@@ -9,23 +8,10 @@ import type {
   ClaimsPort,
   EncodedBlock,
   JournalPort,
+  Runtime,
 } from '../../src/ledger/ports.ts';
+import { systemRuntime } from '../../src/ledger/runtime.ts';
 import type { Account, Balance, Block, Placed, StoredBlock } from '../../src/ledger/types.ts';
-
-/** A number from 0 to 1, not 1. */
-export type Random = () => number;
-
-/** Mulberry32: small, and the same on every machine for the same seed. */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 export interface Faults {
   /** Probability that a write takes effect, of several blocks at least the first, and its answer is lost. */
@@ -38,33 +24,23 @@ export interface Faults {
   readonly readFails: number;
   /** Probability that the answer to a read is some time on its way, and old when it comes. */
   readonly readSlow: number;
+  /** A request, and the answer to a write, are up to this on their way, and overtake each other. */
+  readonly latencyMs: number;
 }
 
-export const NO_FAULTS: Faults = { answerLost: 0, writeLost: 0, writeLate: 0, readFails: 0, readSlow: 0 };
+export const NO_FAULTS: Faults = {
+  answerLost: 0,
+  writeLost: 0,
+  writeLate: 0,
+  readFails: 0,
+  readSlow: 0,
+  latencyMs: 0,
+};
+const LATE_MS = 20;
 
-/** One process's connection to the store: it can freeze for a while, or be gone for good. */
-export class Connection {
-  #frozen: Promise<void> = Promise.resolve();
-
-  freeze(ms: number): void {
-    this.#frozen = sleep(ms);
-  }
-
-  /** Nothing that this process asked for is ever answered, and nothing that it sends from now on arrives. */
-  cut(): void {
-    this.#frozen = new Promise(() => {});
-  }
-
-  /** Frozen before the request leaves, or before its answer is read. */
-  async carry<T>(request: () => Promise<T>): Promise<T> {
-    await this.#frozen;
-    try {
-      return await request();
-    } finally {
-      await this.#frozen;
-    }
-  }
-}
+/** How a process reaches the store: whatever is asked and answered is carried by it. */
+export type Carry = <T>(request: () => Promise<T>) => Promise<T>;
+const AT_ONCE: Carry = (request) => request();
 
 /**
  * The world of the engine in memory, shared by any number of engines: it delays, loses and reorders by a seed. Its
@@ -77,15 +53,15 @@ export class MemoryStore implements AccountsPort {
   readonly accounts = new Map<string, Account>();
 
   constructor(
-    readonly random: Random = Math.random,
+    readonly runtime: Runtime = systemRuntime,
     public faults: Faults = NO_FAULTS,
   ) {}
 
-  journal(by = new Connection()): JournalPort {
-    const read = <T>(from: () => T) => by.carry(() => this.#read(from));
+  journal(carry: Carry = AT_ONCE): JournalPort {
+    const read = <T>(from: () => T) => carry(() => this.#read(from));
     return {
       encode: encodeInMemory,
-      append: (blocks) => by.carry(() => this.#append(blocks)),
+      append: (blocks) => carry(() => this.#append(blocks)),
       tip: (book) => read(() => this.ofBook(book).at(-1) ?? null),
       read: (book, from, limit) => read(() => this.ofBook(book).slice(from - 1, from - 1 + limit)),
       findEntries: (ids) => read(() => this.placed().filter(({ entry }) => ids.includes(entry.id))),
@@ -93,19 +69,31 @@ export class MemoryStore implements AccountsPort {
     };
   }
 
-  claimsPort(by = new Connection()): ClaimsPort {
-    const read = <T>(from: () => T) => by.carry(() => this.#read(from));
+  claimsPort(carry: Carry = AT_ONCE): ClaimsPort {
+    const read = <T>(from: () => T) => carry(() => this.#read(from));
+    const isPending = ({ state }: Claim) => state === 'pending';
     return {
-      insert: (claim) => by.carry(() => this.#insertClaim(claim)),
+      insert: (claim) => carry(() => this.#insertClaim(claim)),
       findByKeys: (keys) => read(() => keys.flatMap((key) => this.#claimed(key))),
       markDone: (ids) =>
         read(() => {
           for (const id of ids) this.claims.set(id, { ...this.claims.get(id)!, state: 'done' });
         }),
-      pending: (before, limit) =>
+      pending: (limit) =>
         read(() =>
-          [...this.claims.values()].filter(({ state, at }) => state === 'pending' && at < before).slice(0, limit),
+          [...this.claims.values()]
+            .filter(isPending)
+            .slice(0, limit)
+            .map(({ id }) => id),
         ),
+      loadPending: (ids) => read(() => ids.map((id) => this.claims.get(id)!).filter(isPending)),
+    };
+  }
+
+  accountsPort(carry: Carry = AT_ONCE): AccountsPort {
+    return {
+      load: (ids) => carry(() => this.load(ids)),
+      ensure: (accounts) => carry(() => this.ensure(accounts)),
     };
   }
 
@@ -142,15 +130,16 @@ export class MemoryStore implements AccountsPort {
 
   async #append(blocks: readonly EncodedBlock[]): Promise<AppendResult> {
     await this.#pause();
-    const fate = this.random();
+    const fate = this.runtime.random();
     const { answerLost, writeLost, writeLate } = this.faults;
     if (fate < writeLost) {
-      if (this.random() < writeLate) void sleep(20 * this.random()).then(() => this.#insertBlocks(blocks));
+      if (this.runtime.random() < writeLate)
+        void this.runtime.sleep(LATE_MS * this.runtime.random()).then(() => this.#insertBlocks(blocks));
       return { landed: 0, ended: 'unknown' };
     }
     if (fate < writeLost + answerLost) {
       // An ordered insert that was cut off has inserted some, from the first.
-      this.#insertBlocks(blocks.slice(0, Math.ceil(this.random() * blocks.length)));
+      this.#insertBlocks(blocks.slice(0, Math.ceil(this.runtime.random() * blocks.length)));
       await this.#pause();
       return { landed: 0, ended: 'unknown' };
     }
@@ -172,10 +161,11 @@ export class MemoryStore implements AccountsPort {
 
   async #insertClaim(claim: Claim): Promise<ClaimResult> {
     await this.#pause();
-    const fate = this.random();
+    const fate = this.runtime.random();
     const { answerLost, writeLost, writeLate } = this.faults;
     if (fate < writeLost) {
-      if (this.random() < writeLate) void sleep(20 * this.random()).then(() => this.#tryClaim(claim));
+      if (this.runtime.random() < writeLate)
+        void this.runtime.sleep(LATE_MS * this.runtime.random()).then(() => this.#tryClaim(claim));
       return 'unknown';
     }
     const result = this.#tryClaim(claim);
@@ -199,16 +189,16 @@ export class MemoryStore implements AccountsPort {
 
   async #read<T>(read: () => T): Promise<T> {
     await this.#pause();
-    if (this.random() < this.faults.readFails) throw new Error('a read failed');
+    if (this.runtime.random() < this.faults.readFails) throw new Error('a read failed');
     const answer = read();
-    if (this.random() < this.faults.readSlow) await sleep(20 * this.random());
+    if (this.runtime.random() < this.faults.readSlow) await this.runtime.sleep(LATE_MS * this.runtime.random());
     return answer;
   }
 
-  /** Others get their turn, in an order that the seed decides. */
-  async #pause(): Promise<void> {
-    const turns = Math.floor(this.random() * 4);
-    for (let i = 0; i < turns; i++) await new Promise(setImmediate);
+  /** Others get their turn. */
+  #pause(): Promise<void> {
+    const { latencyMs } = this.faults;
+    return latencyMs > 0 ? this.runtime.sleep(latencyMs * this.runtime.random()) : this.runtime.turn();
   }
 }
 
