@@ -269,29 +269,25 @@ export class Rounds {
     }
   }
 
-  /** Opens a book: reads its tip and appends an empty term block, below which everything is settled for good. */
+  /**
+   * Opens a book: reads its tip and appends an empty term block. Once any block stands at its height, all below is
+   * settled for good. It need not be ours: against a busy writer it would have to be tried for long.
+   */
   async #open(number: number): Promise<void> {
     if (this.#books.has(number)) return;
     const { journal, runtime, loader } = this.deps;
     const book = new Book(number, loader.table);
     book.openAt(await journal.tip(number));
-    const backoff = new Backoff(this.deps.runtime, 2, 200);
-    for (let opened = false; !opened && !this.#stopped; ) {
+    for (const height = book.height + 1; book.height < height && !this.#stopped; ) {
       const term = journal.encode(book.emptyBlock('term', runtime.now()));
       const result = await journal.append([term]);
       if (result.ended === 'done') {
         book.apply({ ...term.block, hash: term.hash });
-        opened = true;
-        break;
-      }
-      if (result.ended === 'unknown') await this.#makeKnown(book, term.block.height);
-      else await this.#readOn(book);
-      // Our own term block may be what stands there after an unknown outcome.
-      opened = Buffer.compare(book.hash, term.hash) === 0;
-      if (!opened) await backoff.wait();
+        this.counts.terms++;
+      } else if (result.ended === 'unknown') await this.#makeKnown(book, height);
+      else await this.#catchUp(book, height);
     }
     await this.#findStanding();
-    this.counts.terms++;
     this.#books.set(number, book);
   }
 

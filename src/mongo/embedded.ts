@@ -25,7 +25,7 @@ import {
   writePorts,
 } from './embedded-folder.ts';
 import { requireMongod } from './mongod-binary.ts';
-import { endMongod, hasEnded, startMongod } from './mongod-process.ts';
+import { endMongod, hasEnded, type Place, startMongod } from './mongod-process.ts';
 
 const REPLICA_SET = 'kvitt';
 const ELECTION_TIMEOUT_MS = 2000;
@@ -36,6 +36,7 @@ const READY_MS_MAX = 60_000;
 const HELLO_MS_MAX = 2000;
 const POLL_MS = 100;
 const NOT_YET_INITIALIZED = 94;
+const LOOPBACK: Place = { host: '127.0.0.1', within: [] };
 
 export interface EmbeddedOptions {
   /** Folder for data and logs, made when missing; null: a temporary one that {@link EmbeddedReplicaSet.stop} removes. */
@@ -44,13 +45,21 @@ export interface EmbeddedOptions {
   readonly members?: number;
   /** One per member; chosen and remembered unless given. Only for a new folder. */
   readonly ports?: readonly number[];
+  /** Where each member runs; all on 127.0.0.1 unless given. Only for a throw-away folder. */
+  readonly places?: readonly Place[];
   readonly log: Log;
 }
 
 export interface EmbeddedMember {
   readonly port: number;
+  /** Host and port. */
+  readonly address: string;
+  /** Holds its data and its log. */
+  readonly folder: string;
   /** Of the process that runs now or ran last. */
   readonly pid: number;
+  /** Is it gone, by itself or because it was killed? */
+  readonly hasEnded: boolean;
   /** SIGKILL and SIGTERM resolve when the process is gone; SIGSTOP and SIGCONT at once. */
   kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
 }
@@ -73,7 +82,7 @@ export async function startEmbeddedReplicaSet(options: EmbeddedOptions): Promise
   const { path: binary, version } = await requireMongod();
   const dataDir = options.dataDir === null ? await createThrowAwayFolder() : resolve(options.dataDir);
   await takeFolder(dataDir);
-  const set = new Embedded(binary, dataDir, options.dataDir === null, options.log);
+  const set = new Embedded(binary, dataDir, options);
   try {
     const ended = await endStaleMembers(dataDir);
     if (ended.length > 0) options.log.warn({ pids: ended, dataDir }, 'ended mongod processes left by a killed run');
@@ -91,11 +100,11 @@ export async function runningEmbeddedUri(dataDir: string): Promise<string | null
   const folder = resolve(dataDir);
   if (!(await isInUse(folder))) return null;
   const ports = await readPorts(folder);
-  return ports && uriOf(ports);
+  return ports && uriOf(ports.map((port) => `${LOOPBACK.host}:${port}`));
 }
 
-function uriOf(ports: readonly number[]): string {
-  return `mongodb://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/?replicaSet=${REPLICA_SET}`;
+function uriOf(addresses: readonly string[]): string {
+  return `mongodb://${addresses.join(',')}/?replicaSet=${REPLICA_SET}`;
 }
 
 async function choosePorts(dataDir: string, options: EmbeddedOptions): Promise<number[]> {
@@ -117,22 +126,31 @@ class Member implements EmbeddedMember {
 
   constructor(
     readonly port: number,
+    private readonly place: Place,
     private readonly binary: string,
-    private readonly folder: string,
+    readonly folder: string,
     private readonly log: Log,
   ) {}
+
+  get address(): string {
+    return `${this.place.host}:${this.port}`;
+  }
 
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
 
+  get hasEnded(): boolean {
+    return this.#child === null || hasEnded(this.#child);
+  }
+
   get #answers(): boolean {
-    return this.#child !== null && !hasEnded(this.#child) && !this.#stopped;
+    return !this.hasEnded && !this.#stopped;
   }
 
   async start(): Promise<void> {
-    const { binary, folder, port } = this;
-    const child = await startMongod({ binary, folder, port, replicaSet: REPLICA_SET });
+    const { binary, folder, place, port } = this;
+    const child = await startMongod({ binary, folder, place, port, replicaSet: REPLICA_SET });
     this.#child = child;
     this.#wanted = true;
     this.#stopped = false;
@@ -167,7 +185,7 @@ class Member implements EmbeddedMember {
 
   /** Runs an admin command on this member alone. */
   async command(command: Document): Promise<Document> {
-    const client = new MongoClient(`mongodb://127.0.0.1:${this.port}/?directConnection=true`, {
+    const client = new MongoClient(`mongodb://${this.address}/?directConnection=true`, {
       serverSelectionTimeoutMS: HELLO_MS_MAX,
       connectTimeoutMS: HELLO_MS_MAX,
       socketTimeoutMS: READY_MS_MAX,
@@ -184,21 +202,24 @@ class Member implements EmbeddedMember {
 class Embedded implements EmbeddedReplicaSet {
   members: Member[] = [];
   readonly #atExit = () => this.#endAtExit();
+  readonly #throwAway: boolean;
 
   constructor(
     private readonly binary: string,
     readonly dataDir: string,
-    private readonly throwAway: boolean,
-    private readonly log: Log,
-  ) {}
+    private readonly options: EmbeddedOptions,
+  ) {
+    this.#throwAway = options.dataDir === null;
+  }
 
   get uri(): string {
-    return uriOf(this.members.map(({ port }) => port));
+    return uriOf(this.members.map(({ address }) => address));
   }
 
   async start(ports: readonly number[]): Promise<void> {
     this.members = ports.map((port, index) => {
-      return new Member(port, this.binary, memberFolder(this.dataDir, index), this.log);
+      const { places, log } = this.options;
+      return new Member(port, places?.[index] ?? LOOPBACK, this.binary, memberFolder(this.dataDir, index), log);
     });
     process.on('exit', this.#atExit);
     const starts = await Promise.allSettled(this.members.map((member) => member.start()));
@@ -229,10 +250,10 @@ class Embedded implements EmbeddedReplicaSet {
 
   async stop(): Promise<void> {
     // What is thrown away need not be left in order.
-    const signal = this.throwAway ? 'SIGKILL' : 'SIGTERM';
+    const signal = this.#throwAway ? 'SIGKILL' : 'SIGTERM';
     await Promise.all(this.members.map((member) => member.kill(signal)));
     process.off('exit', this.#atExit);
-    if (this.throwAway) await rm(this.dataDir, { recursive: true, force: true });
+    if (this.#throwAway) await rm(this.dataDir, { recursive: true, force: true });
     else await releaseFolder(this.dataDir);
   }
 
@@ -246,7 +267,7 @@ class Embedded implements EmbeddedReplicaSet {
     await first?.command({
       replSetInitiate: {
         _id: REPLICA_SET,
-        members: this.members.map(({ port }, _id) => ({ _id, host: `127.0.0.1:${port}` })),
+        members: this.members.map(({ address }, _id) => ({ _id, host: address })),
         settings: {
           electionTimeoutMillis: ELECTION_TIMEOUT_MS,
           heartbeatIntervalMillis: HEARTBEAT_INTERVAL_MS,
@@ -257,8 +278,8 @@ class Embedded implements EmbeddedReplicaSet {
   }
 
   #endAtExit(): void {
-    for (const member of this.members) member.killNow(this.throwAway ? 'SIGKILL' : 'SIGTERM');
-    if (this.throwAway) rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
+    for (const member of this.members) member.killNow(this.#throwAway ? 'SIGKILL' : 'SIGTERM');
+    if (this.#throwAway) rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

@@ -20,18 +20,31 @@ export interface MongodOptions {
   readonly binary: string;
   /** Holds the data, and the log of this and of the run before. */
   readonly folder: string;
+  readonly place: Place;
   readonly port: number;
   readonly replicaSet: string;
 }
 
-/** Starts a mongod on 127.0.0.1 and resolves once it listens. Throws an Error with the end of its log otherwise. */
+/** Where a mongod runs. */
+export interface Place {
+  /** The one address at which it listens, and everybody reaches it. */
+  readonly host: string;
+  /** The command that runs another one there, as in a network namespace; empty: it runs here. */
+  readonly within: readonly string[];
+}
+
+/** Starts a mongod and resolves once it listens. Throws an Error with the end of its log otherwise. */
 export async function startMongod(options: MongodOptions): Promise<ChildProcess> {
   const data = dataFolder(options.folder);
   const log = join(options.folder, 'mongod.log');
   await mkdir(data, { recursive: true });
   await rename(log, join(options.folder, 'mongod.previous.log')).catch(ignoreMissing);
   // Detached: Ctrl-C in a terminal must reach the service alone, which drains before it ends its database.
-  const child = spawn(options.binary, mongodArguments(options, data, log), { stdio: 'ignore', detached: true });
+  const [command, ...before] = [...options.place.within, options.binary];
+  const child = spawn(command!, [...before, ...mongodArguments(options, data, log)], {
+    stdio: 'ignore',
+    detached: true,
+  });
   child.unref();
   const failed = new AbortController();
   const refused = Promise.race([
@@ -39,7 +52,7 @@ export async function startMongod(options: MongodOptions): Promise<ChildProcess>
     once(child, 'exit', failed).then(([code, signal]) => `it ended with ${signal ?? `code ${code}`}`),
   ]);
   refused.catch(() => {});
-  const why = await Promise.race([refused, waitUntilListening(options.port, failed.signal)]);
+  const why = await Promise.race([refused, waitUntilListening(options, failed.signal)]);
   failed.abort();
   if (why === null) return child;
   child.kill('SIGKILL');
@@ -89,7 +102,7 @@ function dataFolder(folder: string): string {
 function mongodArguments(options: MongodOptions, data: string, log: string): string[] {
   return [
     ...['--dbpath', data, '--logpath', log],
-    ...['--bind_ip', '127.0.0.1', '--port', String(options.port), '--nounixsocket'],
+    ...['--bind_ip', options.place.host, '--port', String(options.port), '--nounixsocket'],
     ...['--replSet', options.replicaSet, '--oplogSize', String(OPLOG_MB)],
     ...['--wiredTigerCacheSizeGB', String(CACHE_GB)],
     ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
@@ -100,17 +113,17 @@ function mongodArguments(options: MongodOptions, data: string, log: string): str
   ];
 }
 
-async function waitUntilListening(port: number, signal: AbortSignal): Promise<string | null> {
+async function waitUntilListening({ place, port }: MongodOptions, signal: AbortSignal): Promise<string | null> {
   const deadline = Date.now() + START_MS_MAX;
   while (Date.now() < deadline && !signal.aborted) {
-    if (await isListening(port)) return null;
+    if (await isListening(place.host, port)) return null;
     await sleep(POLL_MS);
   }
   return `it did not listen within ${START_MS_MAX / 1000} s`;
 }
 
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect({ host: '127.0.0.1', port });
+async function isListening(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port });
   try {
     await once(socket, 'connect');
     return true;

@@ -63,8 +63,8 @@ function isAsPlanned(point: Point, found: readonly string[]): boolean {
   }
 }
 
-function planFor(db: Db, point: Point, arrival: number, signal: WorkerPlan['signal']): WorkerPlan {
-  return { uri: database.uri, database: db.databaseName, point, arrival, signal };
+function planFor(db: Db, point: Point, arrival: number, signal: 'SIGKILL' | 'SIGSTOP'): WorkerPlan {
+  return { uri: database.uri, database: db.databaseName, end: { point, arrival, signal } };
 }
 
 /** Another process goes on: it takes the unanswered requests again and new ones, and ends every claim. */
@@ -113,7 +113,7 @@ describe.concurrent('a process stopped with SIGSTOP, while another takes over', 
     const survivor = await survive(db, left, expect);
     expect(left.length).toBeGreaterThan(0);
     expect(worker.unanswered()).toEqual(left);
-    worker.wake();
+    worker.signal('SIGCONT');
     await expect.poll(() => worker.unanswered().length, { timeout: PATIENCE_MS }).toBe(0);
     const later = Array.from({ length: 20 }, (_, n) => mixedCommand(n));
     worker.submit(later);

@@ -1,13 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type EmbeddedReplicaSet, startEmbeddedReplicaSet } from '../../src/mongo/embedded.ts';
 import { quietLog } from '../support/log.ts';
-import { LiveLoad, type LoadPlan } from './support/live-load.ts';
+import { IMPATIENT, isSecondary, type LoadPlan, loadOn, primaryOf, secondariesOf } from './support/replica-set.ts';
 
-/** Callers that give up early: what they did not wait for is unknown to them. */
-const IMPATIENT = { callerPatienceMs: 4_000, claimPatienceMs: 4_000 };
 const TWO_ENGINES: LoadPlan = { engines: 2, limits: IMPATIENT };
 const TEST_MS_MAX = 120_000;
 
@@ -19,44 +16,16 @@ beforeAll(async () => {
 
 afterAll(() => set.stop());
 
-/** The index of the primary, as soon as there is one among the members that answer. */
-async function primary(): Promise<number> {
-  let index: number | null = null;
-  await expect.poll(async () => (index = await set.primaryIndex()), { timeout: 30_000 }).not.toBeNull();
-  return index!;
-}
-
-async function secondaries(): Promise<number[]> {
-  const first = await primary();
-  return [0, 1, 2].filter((index) => index !== first);
-}
-
-async function isSecondary(index: number): Promise<boolean> {
-  const client = new MongoClient(`mongodb://127.0.0.1:${set.members[index]!.port}/?directConnection=true`);
-  try {
-    return (await client.db('admin').command({ hello: 1 })).secondary === true;
-  } finally {
-    await client.close();
-  }
-}
-
 /** Stopped until the test wakes it, at the latest at its end. */
 async function freeze(index: number): Promise<void> {
   onTestFinished(() => set.members[index]!.kill('SIGCONT'));
   await set.members[index]!.kill('SIGSTOP');
 }
 
-async function loadOn(database: string, plan: LoadPlan): Promise<LiveLoad> {
-  const load = await LiveLoad.start(set.uri, database, plan);
-  onTestFinished(() => load.close());
-  await load.progress(20);
-  return load;
-}
-
 describe('payments within and between books go on and nothing is lost or doubled', { timeout: TEST_MS_MAX }, () => {
   it('when the primary is killed with SIGKILL', async () => {
-    const load = await loadOn('primary_killed', TWO_ENGINES);
-    const killed = await primary();
+    const load = await loadOn(set, 'primary_killed', TWO_ENGINES);
+    const killed = await primaryOf(set);
     await set.members[killed]!.kill('SIGKILL');
     await load.progress(50);
     await set.restart(killed);
@@ -65,23 +34,23 @@ describe('payments within and between books go on and nothing is lost or doubled
   });
 
   it('when the primary is stopped with SIGSTOP past an election, and wakes as a secondary', async () => {
-    const load = await loadOn('primary_stopped', TWO_ENGINES);
-    const stopped = await primary();
+    const load = await loadOn(set, 'primary_stopped', TWO_ENGINES);
+    const stopped = await primaryOf(set);
     await freeze(stopped);
-    expect(await primary()).not.toBe(stopped);
+    expect(await primaryOf(set)).not.toBe(stopped);
     // Slowly: the other secondary goes on reporting to the one that does not answer, until that connection times out,
     // so a majority is known at heartbeats only.
     await load.progress(5);
     await set.members[stopped]!.kill('SIGCONT');
     await load.progress(50);
-    await expect.poll(() => isSecondary(stopped), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => isSecondary(set, stopped), { timeout: 20_000 }).toBe(true);
     await load.progress(50);
     expect(await load.end(1)).toEqual([]);
   });
 
   it('when a secondary is killed with SIGKILL: its callers wait a little longer, and all get their answer', async () => {
-    const load = await loadOn('secondary_killed', { engines: 2 });
-    const [killed] = await secondaries();
+    const load = await loadOn(set, 'secondary_killed', { engines: 2 });
+    const [killed] = await secondariesOf(set);
     await set.members[killed!]!.kill('SIGKILL');
     await load.progress(100);
     await set.restart(killed!);
@@ -92,8 +61,8 @@ describe('payments within and between books go on and nothing is lost or doubled
 
   it('when two secondaries are stopped with SIGSTOP: nothing is a success until one wakes', async () => {
     // One engine, which learns nothing by reading what another wrote: it has only the answers to its own writes.
-    const load = await loadOn('two_secondaries_stopped', { engines: 1, limits: IMPATIENT });
-    const stopped = await secondaries();
+    const load = await loadOn(set, 'two_secondaries_stopped', { engines: 1, limits: IMPATIENT });
+    const stopped = await secondariesOf(set);
     for (const index of stopped) await freeze(index);
     // Until then something may have been on its way.
     await sleep(200);

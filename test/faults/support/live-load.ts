@@ -2,29 +2,26 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db, MongoClient } from 'mongodb';
 import { expect } from 'vitest';
-import type { Engine, EngineLimits } from '../../../src/ledger/engine.ts';
-import type { Command } from '../../../src/ledger/types.ts';
+import type { Command, StoredBlock } from '../../../src/ledger/types.ts';
 import { CLAIMS } from '../../../src/mongo/claims.ts';
 import { createClient } from '../../../src/mongo/client.ts';
-import { MongoJournal } from '../../../src/mongo/journal.ts';
 import { migrateUp } from '../../../src/mongo/migrate.ts';
 import { faultsOf, type Told } from '../../simulation/check-journal.ts';
 import { type Acknowledged, type BalanceRead, readFaultsOf } from '../../simulation/check-reads.ts';
-import { addAccounts, allBlocks, allClaims, startEngine } from '../../support/engine.ts';
-import { ACCOUNTS_IN_TWO_BOOKS, again, BOOKS, isSettled, mixedCommand, tellOf } from './load.ts';
+import { addAccounts, allBlocks, allClaims } from '../../support/engine.ts';
+import { ACCOUNTS_IN_TWO_BOOKS, again, BOOKS, isSettled, mixedCommand } from './load.ts';
+import type { Taker } from './takers.ts';
 
 const CALLERS = 32;
 const READ_EVERY = 4;
-const ATTEMPTS_MAX = 40;
-
-export interface LoadPlan {
-  readonly engines: number;
-  readonly limits?: Partial<EngineLimits>;
-}
+const ATTEMPTS_MAX = 60;
+const PROGRESS_MS_MAX = 60_000;
+const RECOVERED_MS_MAX = 30_000;
 
 /** A call, in the order of answers. */
-interface Call {
+export interface Call {
   readonly command: Command;
+  /** Index of the taker that was asked. */
   readonly process: number;
   readonly calledAt: number;
   readonly answeredAt: number;
@@ -32,53 +29,57 @@ interface Call {
 }
 
 /**
- * Callers of some engines, each with its own client, that never rest: they pay within books and between them, read
- * balances, and keep a history of all they were told. Times are of `performance.now()`.
+ * Callers of some takers over one database that never rest: they pay within books and between them, read balances, and
+ * keep a history of all they were told. Times are of `performance.now()`.
  */
 export class LiveLoad {
   readonly calls: Call[] = [];
   readonly reads: BalanceRead[] = [];
+  readonly takers: Taker[] = [];
   readonly #startedAt = performance.now();
-  readonly #callers: Promise<void>[];
+  readonly #callers: Promise<void>[] = [];
   #running = true;
   #next = 0;
 
   private constructor(
-    readonly name: string,
+    readonly client: MongoClient,
     readonly db: Db,
-    readonly clients: readonly MongoClient[],
-    readonly engines: readonly Engine[],
-  ) {
-    this.#callers = Array.from({ length: CALLERS }, (_, caller) => this.#live(caller % engines.length));
-  }
+  ) {}
 
-  static async start(uri: string, database: string, { engines: count, limits }: LoadPlan): Promise<LiveLoad> {
-    const clients = await Promise.all(Array.from({ length: count }, () => createClient(uri).connect()));
-    const db = clients[0]!.db(database);
+  /** Makes the database; `add` begins the load. `uri` is what the checker reads by. */
+  static async over(uri: string, database: string): Promise<LiveLoad> {
+    const client = await createClient(uri).connect();
+    const db = client.db(database);
     await migrateUp(db);
     await addAccounts(db, ACCOUNTS_IN_TWO_BOOKS);
-    const engines = clients.map((client) =>
-      startEngine(client.db(database), { limits: { recoverAfterMs: 1_000, recoveryIntervalMs: 500, ...limits } }),
-    );
-    return new LiveLoad(database, db, clients, engines);
+    return new LiveLoad(client, db);
+  }
+
+  /** From now on a share of callers asks this one, too. */
+  add(...takers: Taker[]): void {
+    for (const taker of takers) {
+      const process = this.takers.push(taker) - 1;
+      const callers = Math.ceil(CALLERS / takers.length);
+      for (let caller = 0; caller < callers; caller++) this.#callers.push(this.#live(process));
+    }
   }
 
   acknowledged(): Call[] {
     return this.calls.filter(({ told }) => isSettled(told));
   }
 
-  /** Resolves when so many calls that begin from now on were acknowledged by each engine. */
-  async progress(calls: number): Promise<void> {
+  /** Resolves when so many calls that begin from now on were acknowledged by each taker, or by those given. */
+  async progress(calls: number, processes = this.takers.map((_, process) => process)): Promise<void> {
     const from = performance.now();
-    const since = (_: Engine, process: number) =>
+    const since = (process: number) =>
       this.acknowledged().filter((call) => call.process === process && call.calledAt > from).length;
     await expect
-      .poll(() => Math.min(...this.engines.map(since)), { timeout: 40_000, interval: 100 })
+      .poll(() => Math.min(...processes.map(since)), { timeout: PROGRESS_MS_MAX, interval: 100 })
       .toBeGreaterThan(calls);
   }
 
   /**
-   * Ends the load, asks again for whatever is unknown, lets every claim come to its end and closes all. Answers what is
+   * Ends the load, asks again for whatever is unknown, lets every claim come to its end and stops all. Answers what is
    * wrong, and prints one line about what was survived.
    */
   async end(faultsInjected: number): Promise<string[]> {
@@ -86,9 +87,9 @@ export class LiveLoad {
     await Promise.all(this.#callers);
     const settled = await Promise.all(this.#unknown().map((call) => this.#settle(call)));
     const pending = () => this.db.collection(CLAIMS).countDocuments({ state: 'pending' });
-    await expect.poll(pending, { timeout: 20_000 }).toBe(0);
-    await Promise.all(this.engines.map((engine) => engine.stop()));
-    const blocks = await allBlocks(this.db, BOOKS);
+    await expect.poll(pending, { timeout: RECOVERED_MS_MAX }).toBe(0);
+    await this.#stopTakers();
+    const blocks = await this.blocks();
     const told = [...this.calls.map((call) => call.told), ...settled];
     const acknowledged = this.acknowledged().map((call): Acknowledged => ({ ...call, id: call.told.id! }));
     const found = [
@@ -101,16 +102,28 @@ export class LiveLoad {
     return found;
   }
 
+  /** All that stands now. */
+  blocks(): Promise<StoredBlock[]> {
+    return allBlocks(this.db, BOOKS);
+  }
+
+  /** For the end of a test, however it ended. */
   async close(): Promise<void> {
     this.#running = false;
-    await Promise.all(this.engines.map((engine) => engine.stop(0)));
-    await Promise.all(this.clients.map((client) => client.close()));
+    await this.#stopTakers();
+    await this.client.close();
+  }
+
+  async #stopTakers(): Promise<void> {
+    await Promise.all(this.takers.map((taker) => taker.stop()));
   }
 
   async #live(process: number): Promise<void> {
     for (; this.#running; ) {
       const n = this.#next++;
-      const isAnswered = n % READ_EVERY === 0 ? await this.#read(process, n) : await this.#pay(process, n);
+      const { balance } = this.takers[process]!;
+      const isRead = balance !== undefined && n % READ_EVERY === 0;
+      const isAnswered = isRead ? await this.#read(process, n, balance) : await this.#pay(process, n);
       // A caller that was refused at once does not come back at once.
       if (!isAnswered) await sleep(20);
     }
@@ -119,17 +132,16 @@ export class LiveLoad {
   async #pay(process: number, n: number): Promise<boolean> {
     const command = mixedCommand(n);
     const calledAt = performance.now();
-    const told = await tellOf(this.engines[process]!, command);
+    const told = await this.takers[process]!.tell(command);
     this.calls.push({ command, process, calledAt, answeredAt: performance.now(), told });
     return isSettled(told);
   }
 
-  async #read(process: number, n: number): Promise<boolean> {
+  async #read(process: number, n: number, balance: NonNullable<Taker['balance']>): Promise<boolean> {
     const account = ACCOUNTS_IN_TWO_BOOKS[(n / READ_EVERY) % ACCOUNTS_IN_TWO_BOOKS.length]!.id;
     const calledAt = performance.now();
     try {
-      const journal = new MongoJournal(this.clients[process]!.db(this.db.databaseName));
-      const { posted, height } = (await journal.balances([account])).get(account) ?? { posted: 0n, height: 0 };
+      const { posted, height } = (await balance(account)) ?? { posted: 0n, height: 0 };
       this.reads.push({ account, posted, height, process, calledAt, answeredAt: performance.now() });
       return true;
     } catch {
@@ -142,13 +154,13 @@ export class LiveLoad {
     return this.calls.filter(({ told }) => told.answer === 'unknown');
   }
 
-  /** At another engine than was asked at first, if there is one. */
+  /** At another taker than was asked at first, if there is one. */
   async #settle({ command, process }: Call): Promise<Told> {
-    const engine = this.engines[(process + 1) % this.engines.length]!;
-    let told = await tellOf(engine, again(command));
+    const taker = this.takers[(process + 1) % this.takers.length]!;
+    let told = await taker.tell(again(command));
     for (let attempt = 1; attempt < ATTEMPTS_MAX && !isSettled(told); attempt++) {
       await sleep(250);
-      told = await tellOf(engine, again(command));
+      told = await taker.tell(again(command));
     }
     return told;
   }
@@ -157,6 +169,7 @@ export class LiveLoad {
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1);
     const operations = this.calls.length + this.reads.length;
     const counts = `${operations} operations (${this.reads.length} reads), ${acknowledged} acknowledged`;
-    console.info(`${this.name}: ${counts}, ${this.#unknown().length} unknown, ${faults} faults, ${seconds} s`);
+    const name = this.db.databaseName.replaceAll('_', ' ');
+    console.info(`${name}: ${counts}, ${this.#unknown().length} unknown, ${faults} faults, ${seconds} s`);
   }
 }

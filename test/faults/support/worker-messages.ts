@@ -1,3 +1,4 @@
+import type { EngineLimits } from '../../../src/ledger/engine.ts';
 import type { CrashPoint } from '../../../src/ledger/ports.ts';
 import type { Command } from '../../../src/ledger/types.ts';
 import type { Told } from '../../simulation/check-journal.ts';
@@ -9,10 +10,14 @@ export type Point = Parameters<CrashPoint>[0] | 1 | 2 | 3;
 export interface WorkerPlan {
   readonly uri: string;
   readonly database: string;
-  readonly point: Point;
-  /** At which arrival at the point, from 1. */
-  readonly arrival: number;
-  readonly signal: 'SIGKILL' | 'SIGSTOP';
+  readonly limits?: Partial<EngineLimits>;
+  /** Where it stops, if it does. */
+  readonly end?: {
+    readonly point: Point;
+    /** At which arrival at the point, from 1. */
+    readonly arrival: number;
+    readonly signal: 'SIGKILL' | 'SIGSTOP';
+  };
 }
 
 export type ToWorker = { readonly submit: readonly Command[] } | 'stop';

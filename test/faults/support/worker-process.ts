@@ -12,6 +12,13 @@ const GROUP = 5;
 const UNANSWERED_MAX = 40;
 const REACHED_MS_MAX = 40_000;
 
+/** In what a worker runs. */
+export interface WorkerSurroundings {
+  /** The command that runs another one there. */
+  readonly within?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** The parent's side of a worker: what it was sent, and what its callers were told. */
 export class WorkerProcess {
   readonly told: Told[] = [];
@@ -20,10 +27,14 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #ready: Promise<void>;
   readonly #ended: Promise<[number | null, NodeJS.Signals | null]>;
+  readonly #waiting = new Map<string, (told: Told) => void>();
 
-  constructor(plan: WorkerPlan) {
+  constructor(plan: WorkerPlan, { within = [], environment = {} }: WorkerSurroundings = {}) {
+    const [execPath, ...before] = [...within, process.execPath];
     this.#child = fork(PROGRAM, [JSON.stringify(plan)], {
-      execArgv: ['--import', 'tsx'],
+      execPath: execPath!,
+      execArgv: [...before, '--import', 'tsx'],
+      env: { ...process.env, ...environment },
       serialization: 'advanced',
     });
     let ready = () => {};
@@ -33,11 +44,21 @@ export class WorkerProcess {
     this.#child.on('message', (message: FromWorker) => {
       if (message === 'ready') ready();
       else if (message === 'reached') this.reached = true;
-      else this.told.push(message.told);
+      else this.#hear(message.told);
     });
     // What it has sent before its end arrives before the channel ends.
     const closed = [once(this.#child, 'exit'), once(this.#child, 'disconnect')] as const;
     this.#ended = Promise.all(closed).then(([[code, signal]]) => [code, signal]);
+    void this.#ended.then(() => this.#leaveUnknown());
+  }
+
+  /** Sends one command, whose key is not on its way; resolves with what its caller was told, if only by its end. */
+  async tell(command: Command): Promise<Told> {
+    await Promise.race([this.#ready, this.#ended]);
+    const told = new Promise<Told>((resolve) => this.#waiting.set(command.key, resolve));
+    this.submit([command]);
+    if (!this.#child.connected) this.#leaveUnknown();
+    return told;
   }
 
   submit(commands: readonly Command[]): void {
@@ -69,8 +90,8 @@ export class WorkerProcess {
     return this.#ended;
   }
 
-  wake(): void {
-    this.#child.kill('SIGCONT');
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal);
   }
 
   stop(): void {
@@ -80,6 +101,17 @@ export class WorkerProcess {
   /** For the end of a test, however it ended. */
   kill(): void {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+  }
+
+  #hear(told: Told): void {
+    this.told.push(told);
+    this.#waiting.get(told.key)?.(told);
+    this.#waiting.delete(told.key);
+  }
+
+  #leaveUnknown(): void {
+    for (const [key, resolve] of this.#waiting) resolve({ key, answer: 'unknown' });
+    this.#waiting.clear();
   }
 
   #send(message: ToWorker): void {
