@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs';
 const [report, exitCode] = process.argv.slice(2);
 
 function count() {
-  const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  if (numPendingTests > 0) console.error(`${numPendingTests} tests were skipped, for the reasons given above`);
   const brokenFiles = testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
   );

@@ -4,15 +4,21 @@
  * yet: it must need nothing but Node.
  *
  * `--serve`: a mongod is needed only when no MONGODB_URI is set.
+ * `--test`: the tools by which tests cut networks and set clocks are installed, too, if this is root on a Debian.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NODE_MIN = [20, 19];
 const LOCK_WAIT_MS_MAX = 10 * 60_000;
 const LOCK_POLL_MS = 500;
+const APT_MS_MAX = 120_000;
+const FAULT_TOOLS = [
+  { name: 'iproute2', command: 'tc' },
+  { name: 'faketime', command: 'faketime' },
+];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lockFile = join(root, '.kvitt', 'setup.lock');
 
@@ -21,6 +27,7 @@ function main() {
   withLock(() => {
     if (packagesAreStale()) installPackages();
   });
+  if (process.argv.includes('--test')) installFaultTools();
   const ownMongoDb = process.env.MONGODB_URI || process.env.MONGODB_URI_FILE;
   if (process.argv.includes('--serve') && ownMongoDb) return;
   run(process.execPath, ['--import', 'tsx', join(root, 'scripts', 'fetch-mongod.ts')]);
@@ -50,6 +57,26 @@ function installPackages() {
   const [command, prefix] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
   run(command, [...prefix, ...args], { MONGOMS_DISABLE_POSTINSTALL: '1' });
   console.error(`setup: packages installed in ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+/** Without them some tests are skipped, and say so. */
+function installFaultTools() {
+  const missing = FAULT_TOOLS.filter(({ command }) => !isOnPath(command)).map(({ name }) => name);
+  if (missing.length === 0 || process.getuid?.() !== 0 || !isOnPath('apt-get')) return;
+  console.error(`setup: installing ${missing.join(' and ')} for the tests of faults (apt-get) ...`);
+  const install = () =>
+    spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', ...missing], {
+      stdio: ['ignore', 'ignore', 2],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      timeout: APT_MS_MAX,
+    }).status === 0;
+  if (install()) return;
+  spawnSync('apt-get', ['update'], { stdio: ['ignore', 'ignore', 2], timeout: APT_MS_MAX });
+  if (!install()) console.error('setup: that failed; the tests that need them will be skipped');
+}
+
+function isOnPath(command) {
+  return process.env.PATH.split(delimiter).some((folder) => existsSync(join(folder, command)));
 }
 
 /** Two commands started at once must not install into one folder at the same time. */

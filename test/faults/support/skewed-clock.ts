@@ -1,4 +1,5 @@
-import { access, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +16,7 @@ export class SkewedClock {
   ) {}
 
   static async create(offSeconds: number): Promise<SkewedClock> {
-    const clock = new SkewedClock(await mkdtemp(join(tmpdir(), 'kvitt-clock-')), await findLibrary());
+    const clock = new SkewedClock(await mkdtemp(join(tmpdir(), 'kvitt-clock-')), findLibrary());
     await clock.#write(offSeconds);
     return clock;
   }
@@ -50,16 +51,10 @@ export class SkewedClock {
 }
 
 /** In the folder of this machine's architecture, as Debian installs it. */
-async function findLibrary(): Promise<string> {
-  for (const folder of await readdir(LIBRARIES)) {
-    const library = join(LIBRARIES, folder, LIBRARY);
-    if (
-      await access(library).then(
-        () => true,
-        () => false,
-      )
-    )
-      return library;
-  }
-  throw new Error(`there is no ${LIBRARY} below ${LIBRARIES}: run npm run setup`);
+function findLibrary(): string {
+  const library = readdirSync(LIBRARIES)
+    .map((folder) => join(LIBRARIES, folder, LIBRARY))
+    .find(existsSync);
+  if (library === undefined) throw new Error(`there is no ${LIBRARY} below ${LIBRARIES}: install faketime`);
+  return library;
 }
