@@ -50,13 +50,16 @@ export class ServiceProcess {
     throw new Error(`the service did not start; its log is ${this.logFile}`);
   }
 
-  /** Resolves when the process is gone. */
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  /** Resolves when the process is gone, with its exit code; null: a signal ended it, or it was never started. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     const child = this.#child;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill(signal);
-    await gone;
+    if (child === null) return null;
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill(signal);
+      await gone;
+    }
+    return child.exitCode;
   }
 }
 

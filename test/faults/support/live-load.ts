@@ -35,6 +35,7 @@ export interface Call {
 export class LiveLoad {
   readonly calls: Call[] = [];
   readonly reads: BalanceRead[] = [];
+  readsFailed = 0;
   readonly takers: Taker[] = [];
   readonly #startedAt = performance.now();
   readonly #callers: Promise<void>[] = [];
@@ -145,7 +146,8 @@ export class LiveLoad {
       this.reads.push({ account, posted, height, process, calledAt, answeredAt: performance.now() });
       return true;
     } catch {
-      // A read that failed says nothing.
+      // It says nothing.
+      this.readsFailed++;
       return false;
     }
   }

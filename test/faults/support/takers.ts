@@ -9,12 +9,14 @@ import { tellOf } from './load.ts';
 import type { WorkerPlan } from './worker-messages.ts';
 import { WorkerProcess, type WorkerSurroundings } from './worker-process.ts';
 
+export type BalanceTold = Pick<Balance, 'posted' | 'height'>;
+
 /** Somebody who takes commands and says what became of them. */
 export interface Taker {
   /** Never rejects. */
   tell(command: Command): Promise<Told>;
   /** An account's balance; null: it was never posted to. Absent: this one is asked for none. */
-  readonly balance?: (account: string) => Promise<Balance | null>;
+  readonly balance?: (account: string) => Promise<BalanceTold | null>;
   /** Ends in order. May be called twice. */
   stop(): Promise<void>;
 }

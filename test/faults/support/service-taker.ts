@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, ServiceProcess } from '../../../src/demo/service-process.ts';
+import type { Command } from '../../../src/ledger/types.ts';
+import { Api, type Balance as BalanceResource, type Problem, type Transaction } from '../../service/support/api.ts';
+import type { Told } from '../../simulation/check-journal.ts';
+import { BOOKS } from './load.ts';
+import type { BalanceTold, Taker } from './takers.ts';
+
+export interface ServicePlan {
+  readonly uri: string;
+  readonly database: string;
+  readonly apiKey: string;
+  /** For its logs. */
+  readonly folder: string;
+}
+
+/** A transaction when it is posted, else a problem. */
+type TransactionAnswer = Pick<Transaction, 'id'> & Pick<Problem, 'code' | 'transaction_id'>;
+
+const NOTHING_WRITTEN = ['unavailable', 'overloaded', 'not_ready'];
+const UNKNOWN = ['outcome_unknown', 'idempotency_key_in_progress', 'internal_error'];
+
+/** `kvitt serve` in a process of its own, used over HTTP, and replaced by another one as a deployment does. */
+export class ServiceTaker implements Taker {
+  #starts = 0;
+  #process!: ServiceProcess;
+  #api!: Api;
+
+  private constructor(readonly plan: ServicePlan) {}
+
+  static async start(plan: ServicePlan): Promise<ServiceTaker> {
+    const taker = new ServiceTaker(plan);
+    await taker.#startAnother();
+    return taker;
+  }
+
+  async tell({ key, legs }: Command): Promise<Told> {
+    // As the ledger knows it.
+    const told = { key: `bootstrap/${key}` };
+    const postings = legs.map((leg) => ({ ...leg, amount: String(leg.amount) }));
+    try {
+      const { status, body } = await this.#api.post<TransactionAnswer>('/v1/transactions', { postings }, key);
+      if (status === 201) return { ...told, answer: 'posted', id: body.id };
+      if (status === 422) return { ...told, answer: 'rejected', id: String(body.transaction_id) };
+      if (NOTHING_WRITTEN.includes(body.code)) return { ...told, answer: 'nothing written' };
+      if (UNKNOWN.includes(body.code)) return { ...told, answer: 'unknown' };
+      throw new Error(`a transaction was answered ${status}: ${JSON.stringify(body)}`);
+    } catch (error) {
+      // The connection failed: if it was never made nothing was sent, else who knows.
+      if (!(error instanceof TypeError)) throw error;
+      const { code } = (error.cause ?? {}) as { code?: string };
+      return { ...told, answer: code === 'ECONNREFUSED' ? 'nothing written' : 'unknown' };
+    }
+  }
+
+  readonly balance = async (account: string): Promise<BalanceTold> => {
+    const { posted, height } = await this.#api.read<BalanceResource>(`/v1/accounts/${account}/balance`);
+    return { posted: BigInt(posted), height };
+  };
+
+  /** Starts another one, sends it all calls from now on, and ends the one before in order. Answers its exit code. */
+  async deploy(): Promise<number | null> {
+    const before = this.#process;
+    await this.#startAnother();
+    return before.end('SIGTERM');
+  }
+
+  /** Callers find nobody for a while. */
+  async killAndReplace(): Promise<void> {
+    await this.#process.end('SIGKILL');
+    await sleep(100);
+    await this.#startAnother();
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.end('SIGTERM');
+  }
+
+  async #startAnother(): Promise<void> {
+    const port = await freePort();
+    const { uri, database, apiKey, folder } = this.plan;
+    const address = `http://127.0.0.1:${port}`;
+    const environment = {
+      MONGODB_URI: uri,
+      MONGODB_DATABASE: database,
+      HTTP_PORT: String(port),
+      BOOKS: String(BOOKS),
+      BOOTSTRAP_API_KEY: apiKey,
+      RECOVERY_AFTER_SECONDS: '1',
+    };
+    const another = new ServiceProcess(address, environment, join(folder, `service-${++this.#starts}.log`));
+    await another.start();
+    this.#process = another;
+    this.#api = new Api(address, apiKey);
+  }
+}
