@@ -16,6 +16,8 @@ export interface TestService {
   readonly environment: Readonly<Record<string, string>>;
   /** Before the tests end, for those who want the database for themselves. */
   stop(): Promise<void>;
+  /** Ends it, and starts it again over the same database with these settings changed. */
+  restart(changed: Record<string, string>): Promise<void>;
 }
 
 /**
@@ -28,6 +30,10 @@ export function useService(settings: Record<string, string> | (() => Record<stri
   let environment: Record<string, string>;
   let service: Service;
   let api: Api;
+  const start = async () => {
+    service = await startService(readConfig(environment), createLog('error'), { http: true, consumer: true });
+    api = new Api(service.address!, key);
+  };
   beforeAll(async () => {
     environment = {
       MONGODB_URI: database.uri,
@@ -36,8 +42,7 @@ export function useService(settings: Record<string, string> | (() => Record<stri
       BOOTSTRAP_API_KEY: key,
       ...(typeof settings === 'function' ? settings() : settings),
     };
-    service = await startService(readConfig(environment), createLog('error'), { http: true, consumer: true });
-    api = new Api(service.address!, key);
+    await start();
   });
   afterAll(() => service?.stop());
   return {
@@ -51,6 +56,11 @@ export function useService(settings: Record<string, string> | (() => Record<stri
       return environment;
     },
     stop: () => service.stop(),
+    restart: async (changed) => {
+      await service.stop();
+      environment = { ...environment, ...changed };
+      await start();
+    },
   };
 }
 
