@@ -180,7 +180,7 @@ async function run(): Promise<boolean> {
   checks.equal('events sent over SQS', sent, plan.overSqs.length + twice + plan.malformed.length);
   checks.equal('  left in the queue', left, 0);
   const reasons = await takeDeadLetters(sqsClient, deadLetterQueueUrl);
-  checks.equal('  malformed or impossible, dead-lettered with a reason', reasons.length, plan.malformed.length);
+  checks.equal('  malformed or impossible, dead-lettered with a reason', reasons.size, plan.malformed.length);
   await checkLedger(checks, plan);
   await checkStatement(checks, plan);
   process.stdout.write(checks.render());

@@ -47,16 +47,20 @@ export async function drained(client: SQSClient, queueUrl: string): Promise<numb
   }
 }
 
-/** Takes all messages off a dead-letter queue; answers their reasons. */
-export async function takeDeadLetters(client: SQSClient, queueUrl: string): Promise<string[]> {
-  const reasons: string[] = [];
+/**
+ * Takes all messages off a dead-letter queue; answers the reason of each original message, by its id. A consumer that is
+ * killed between sending one there and deleting the original sends it once more when that is redelivered.
+ */
+export async function takeDeadLetters(client: SQSClient, queueUrl: string): Promise<ReadonlyMap<string, string>> {
+  const reasons = new Map<string, string>();
   for (;;) {
     const answer = await client.send(
       new ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: BATCH, MessageAttributeNames: ['All'] }),
     );
     if (!answer.Messages?.length) return reasons;
-    for (const { MessageAttributes, ReceiptHandle } of answer.Messages) {
-      reasons.push(MessageAttributes?.reason?.StringValue ?? 'no reason');
+    for (const { MessageAttributes, MessageId, ReceiptHandle } of answer.Messages) {
+      const original = MessageAttributes?.original_message_id?.StringValue ?? `not named by ${MessageId}`;
+      reasons.set(original, MessageAttributes?.reason?.StringValue ?? 'no reason');
       await client.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle }));
     }
   }
