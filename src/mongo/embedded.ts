@@ -34,7 +34,6 @@ const HEARTBEAT_INTERVAL_MS = 500;
 const HEARTBEAT_TIMEOUT_S = 2;
 const READY_MS_MAX = 60_000;
 const HELLO_MS_MAX = 2000;
-const PORT_FREE_MS_MAX = 5000;
 const POLL_MS = 100;
 const NOT_YET_INITIALIZED = 94;
 const LOOPBACK: Place = { host: '127.0.0.1', within: [] };
@@ -112,21 +111,11 @@ async function choosePorts(dataDir: string, options: EmbeddedOptions): Promise<n
   const remembered = await readPorts(dataDir);
   const ports = remembered ?? options.ports ?? (await freePorts(options.members ?? 3));
   for (const port of ports) {
-    if (await becomesFree(port)) continue;
+    if (await isFree(port)) continue;
     throw new Error(`Port ${port} of the embedded replica set in ${dataDir} is used by another program. End that one.`);
   }
   if (!remembered) await writePorts(dataDir, ports);
   return [...ports];
-}
-
-/** A process that was killed is gone from the process table a moment before its sockets are. */
-async function becomesFree(port: number): Promise<boolean> {
-  const until = performance.now() + PORT_FREE_MS_MAX;
-  while (!(await isFree(port))) {
-    if (performance.now() > until) return false;
-    await sleep(POLL_MS);
-  }
-  return true;
 }
 
 class Member implements EmbeddedMember {

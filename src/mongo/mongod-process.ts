@@ -5,7 +5,7 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeProcess } from './process-table.ts';
+import { describeProcess, startTimeOf } from './process-table.ts';
 
 const START_MS_MAX = 60_000;
 /** After this a mongod that was asked to end is killed; its journal makes that safe. */
@@ -84,11 +84,11 @@ export async function endStaleMongod(folder: string): Promise<number | null> {
   const data = dataFolder(folder);
   const pid = Number.parseInt(await readFile(join(data, 'mongod.lock'), 'utf8').catch(() => ''), 10);
   if (!(pid > 0)) return null;
-  const stale = await describeProcess(pid);
-  if (!stale?.includes(`--dbpath ${data} `)) return null;
+  const startTime = await startTimeOf(pid);
+  if (!(await describeProcess(pid))?.includes(`--dbpath ${data} `)) return null;
   const deadline = Date.now() + STOP_MS_MAX;
   for (const signal of ['SIGCONT', 'SIGTERM'] as const) process.kill(pid, signal);
-  while ((await describeProcess(pid)) === stale) {
+  while (startTime !== null && (await startTimeOf(pid)) === startTime) {
     if (Date.now() > deadline) process.kill(pid, 'SIGKILL');
     await sleep(POLL_MS);
   }
