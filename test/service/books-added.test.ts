@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { runKvitt } from '../../src/demo/service-process.ts';
-import { type Account, type Balance, createAccountsInBook, type Payment, type TrialBalanceRow } from './support/api.ts';
+import { type Account, createAccountsInBook, type Payment, type TrialBalanceRow } from './support/api.ts';
 import { useService } from './support/service.ts';
 
 const service = useService({ BOOKS: '1' });
 
-const posted = async (account: string) => (await service.api.read<Balance>(`/v1/accounts/${account}/balance`)).posted;
+const posted = (account: string) => service.api.posted(account);
 
 it('books added to a living ledger take new accounts, move nobody, and pay to and from the old ones', async () => {
   const old = Array.from({ length: 12 }, (_, i) => `old-${i}`);

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Balance, createAccountsInBook, type Payment, type Problem, type Transaction } from './support/api.ts';
+import { createAccountsInBook, type Payment, type Problem, type Transaction } from './support/api.ts';
 import { useService } from './support/service.ts';
 
 const BOOKS = [0, 1, 2];
@@ -17,7 +17,7 @@ beforeAll(async () => {
   }
 });
 
-const posted = async (account: string) => (await service.api.read<Balance>(`/v1/accounts/${account}/balance`)).posted;
+const posted = (account: string) => service.api.posted(account);
 
 describe('with three books', () => {
   it('money moves within each of them, in blocks of its own', async () => {

@@ -3,7 +3,7 @@ import { verify } from '../../src/jobs/verify.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
 import { paymentEvent } from '../queue/support/events.ts';
 import { startTestSqs, TestQueues, type TestSqs } from '../queue/support/sqs.ts';
-import type { Balance, List, Payment } from './support/api.ts';
+import type { List, Payment } from './support/api.ts';
 import { listsCaughtUp, useService } from './support/service.ts';
 
 const EVENTS = 40;
@@ -31,7 +31,7 @@ const service = useService(settings);
 /** A second instance over the same database and queue. */
 useService(() => ({ ...settings(), MONGODB_DATABASE: service.environment.MONGODB_DATABASE! }));
 
-const posted = async (account: string) => (await service.api.read<Balance>(`/v1/accounts/${account}/balance`)).posted;
+const posted = (account: string) => service.api.posted(account);
 
 beforeAll(async () => {
   await service.api.createAccounts('world:EUR', 'alice', 'bob', { id: 'tokyo', currency: 'JPY' });

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runKvitt } from '../../src/demo/service-process.ts';
-import type { Balance, Problem, Transaction, TrialBalanceRow } from './support/api.ts';
+import type { Problem, Transaction, TrialBalanceRow } from './support/api.ts';
 import { useService } from './support/service.ts';
 
 const service = useService({ BOOKS: '4' });
 
-const posted = async (account: string) => (await service.api.read<Balance>(`/v1/accounts/${account}/balance`)).posted;
+const posted = (account: string) => service.api.posted(account);
 const leg = (account: string, amount: number, currency: string) => ({ account, amount, currency });
 /** Euros for yen at 160, which the exchange's two accounts take and give. */
 const exchange = (euroCents: number, yen: number) => [

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../src/demo/service-process.ts';
-import type { Balance } from './support/api.ts';
 import { Kvitt } from './support/kvitt.ts';
 import { useService } from './support/service.ts';
 
@@ -22,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => other?.kill('SIGKILL'));
 
-const posted = async () => (await service.api.read<Balance>('/v1/accounts/alice/balance')).posted;
+const posted = () => service.api.posted('alice');
 
 /** Sends a payment up to the middle of its body; answers a way to send the rest, and what comes back. */
 async function beginPayment(key: string) {

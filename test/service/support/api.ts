@@ -72,6 +72,11 @@ export class Api {
     return body;
   }
 
+  /** The posted balance of an account that must be there. */
+  async posted(account: string): Promise<string> {
+    return (await this.read<Balance>(`/v1/accounts/${account}/balance`)).posted;
+  }
+
   /** Accounts that must be new, in EUR unless they say otherwise. */
   async createAccounts(...accounts: (string | { id: string; currency: string; min_balance?: string | null })[]) {
     const created: Account[] = [];
