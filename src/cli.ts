@@ -13,8 +13,9 @@ import { type VerifyProgress, verify } from './jobs/verify.ts';
 import { createLog } from './log.ts';
 import {
   connectStorage,
+  createBalancesFollower,
   createEngine,
-  createProjector,
+  createPaymentsFollower,
   createReconcileDeps,
   openStorage,
   type Parts,
@@ -23,10 +24,13 @@ import {
 } from './main.ts';
 import { MongoApiKeys } from './mongo/api-keys.ts';
 import { MongoAudit } from './mongo/audit.ts';
+import { MongoBalanceSnapshots } from './mongo/balance-snapshots.ts';
 import { createClient } from './mongo/client.ts';
 import { checkDeployment } from './mongo/deployment.ts';
 import { MongoJournalQueries } from './mongo/journal-queries.ts';
 import { migrateUp, migrationStatus } from './mongo/migrate.ts';
+import { MongoPaymentsView } from './mongo/payments-view.ts';
+import type { Follower } from './payments/follower.ts';
 import { VERSION } from './version.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -128,14 +132,17 @@ async function runReconcile(file: string | undefined, flags: ReconcileFlags): Pr
 async function runRebuild(options: Output): Promise<void> {
   await withStorage(async ({ db }, config, log) => {
     const books = await new MongoJournalQueries(db).books();
-    let payments = 0;
     const show = progress();
-    await createProjector(config.BOOKS, db, log).rebuild(books, (count) => {
-      payments = count;
-      show({ phase: 'payments', done: count, of: null });
-    });
+    const rebuild = (phase: string, follower: Follower) =>
+      follower.rebuild(books, (done) => show({ phase, done, of: null }));
+    await rebuild('payments', createPaymentsFollower(config.BOOKS, db, log));
+    await rebuild('balances', createBalancesFollower(config.BOOKS, db, log));
+    const built = {
+      payments: await new MongoPaymentsView(db).count(),
+      balances: await new MongoBalanceSnapshots(db).count(),
+    };
     endProgress();
-    print({ payments }, options, () => `${payments} payments taken in from the journal\n`);
+    print(built, options, () => `built from the journal: ${built.payments} payments, ${built.balances} balances\n`);
   });
 }
 
@@ -277,8 +284,10 @@ function buildProgram(): Command {
     .action(runRecover);
   program
     .command('rebuild')
-    .description('forget the read model of payments and build it again from the journal; services may run meanwhile')
-    .requiredOption('--yes', 'lists of payments are incomplete until it is done')
+    .description(
+      'forget the list of payments and the balances kept with accounts, and build both again from the journal; services may run meanwhile',
+    )
+    .requiredOption('--yes', 'the list of payments is incomplete until it is done')
     .option('--json', 'answer as JSON')
     .action(runRebuild);
   const migrate = program.command('migrate').description('the schema of the database');

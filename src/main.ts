@@ -17,6 +17,7 @@ import { MongoAccounts } from './mongo/accounts.ts';
 import { MongoAccountsStore } from './mongo/accounts-store.ts';
 import { MongoApiKeys } from './mongo/api-keys.ts';
 import { MongoAudit } from './mongo/audit.ts';
+import { MongoBalanceSnapshots } from './mongo/balance-snapshots.ts';
 import { MongoClaims } from './mongo/claims.ts';
 import { createClient } from './mongo/client.ts';
 import { requireSafeDeployment } from './mongo/deployment.ts';
@@ -26,7 +27,8 @@ import { MongoJournalQueries } from './mongo/journal-queries.ts';
 import { migrateUp } from './mongo/migrate.ts';
 import { MongoPaymentsView } from './mongo/payments-view.ts';
 import { MongoReconciliations } from './mongo/reconciliations-store.ts';
-import { Projector } from './payments/projector.ts';
+import { Follower } from './payments/follower.ts';
+import { PaymentsProjection } from './payments/payments-projection.ts';
 import { PaymentsService } from './payments/service.ts';
 import { createSqsClient } from './queue/client.ts';
 import { Consumer } from './queue/consumer.ts';
@@ -34,6 +36,10 @@ import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, startEmbeddedSqs } from './queue/embed
 import { VERSION } from './version.ts';
 
 const MIB = 1 << 20;
+const PAYMENTS_POLL_MS = 200;
+/** Of all postings to an account meanwhile only the last one is written. */
+const BALANCES_POLL_MS = 5_000;
+const BALANCES_REST = 3;
 const EMBEDDED_SQS_WAIT_SECONDS_MAX = 1;
 
 /** Things to end, in the reverse order of how they were begun. */
@@ -113,18 +119,25 @@ export function createEngine(config: Config, db: Db, log: Logger): Engine {
   });
 }
 
-/** What follows the journal into the read model of payments; not started. */
-export function createProjector(books: number, db: Db, log: Logger): Projector {
-  const view = new MongoPaymentsView(db);
-  return new Projector({ journal: new MongoJournalQueries(db), view, books, log });
+/** Brings the read model of payments up to the journal; not started. */
+export function createPaymentsFollower(books: number, db: Db, log: Logger): Follower {
+  const projection = new PaymentsProjection(new MongoJournalQueries(db), new MongoPaymentsView(db));
+  return new Follower({ name: 'the list of payments', projection, books, log, pollMs: PAYMENTS_POLL_MS });
+}
+
+/** Brings the balances that are kept with the accounts up to the journal; not started. */
+export function createBalancesFollower(books: number, db: Db, log: Logger): Follower {
+  const projection = new MongoBalanceSnapshots(db);
+  const [pollMs, rest] = [BALANCES_POLL_MS, BALANCES_REST];
+  return new Follower({ name: 'the balances kept with accounts', projection, books, log, pollMs, rest });
 }
 
 /** What reconciliation reads. The read model is brought up to the journal before payments are taken from it. */
 export function createReconcileDeps(config: Config, db: Db, log: Logger): ReconcileDeps {
   const audit = new MongoAudit(db);
-  const projector = createProjector(config.BOOKS, db, log);
+  const follower = createPaymentsFollower(config.BOOKS, db, log);
   async function* postedPayments(from: Date, to: Date) {
-    for (const { book } of await audit.tips()) await projector.catchUp(book);
+    for (const { book } of await audit.tips()) await follower.catchUp(book);
     yield* audit.postedPayments(from, to);
   }
   return { audit, payments: { postedPayments } };
@@ -166,12 +179,16 @@ export async function startService(config: Config, log: Logger, parts: Parts): P
     closers.add(() => engine.stop(config.SHUTDOWN_GRACE_MS));
     // Books that were once set stay: their accounts are there.
     const books = Math.max(config.BOOKS, 1 + ((await new MongoJournalQueries(db).books()).at(-1) ?? 0));
-    const projector = createProjector(books, db, log);
-    projector.start();
-    closers.add(() => projector.stop());
     const metrics = new Metrics();
     metrics.watchEngine(engine);
-    metrics.watchReadModel(() => projector.lagMs());
+    const lists = createPaymentsFollower(books, db, log);
+    const balances = createBalancesFollower(books, db, log);
+    for (const follower of [lists, balances]) {
+      follower.start();
+      closers.add(() => follower.stop());
+    }
+    metrics.watchLag('kvitt_payments_view_lag_seconds', 'the list of payments', () => lists.lagMs());
+    metrics.watchLag('kvitt_account_balances_lag_seconds', 'the balances kept with accounts', () => balances.lagMs());
     const payments = createPayments(config, db, engine);
     const keyFile = await bootstrapKey(config, db, storage.embedded);
     const address = parts.http ? await serveHttp(config, db, log, { payments, metrics, closers }) : null;

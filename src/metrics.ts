@@ -49,11 +49,11 @@ export class Metrics implements HttpMetrics {
     });
   }
 
-  /** `lagMs`: how far the read model of payments is behind the journal. */
-  watchReadModel(lagMs: () => number): void {
+  /** `lagMs`: how far `what`, which is written behind the journal, is behind it. */
+  watchLag(name: string, what: string, lagMs: () => number): void {
     const gauge: Gauge = new Gauge({
-      name: 'kvitt_payments_view_lag_seconds',
-      help: 'How far the read model of payments is behind the journal',
+      name,
+      help: `How far ${what} is behind the journal`,
       registers: [this.registry],
       collect: () => gauge.set(lagMs() / 1000),
     });

@@ -6,6 +6,7 @@
  */
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
 import type { Account, EntryPart, StoredBlock } from '../ledger/types.ts';
+import type { ViewName } from '../payments/ports.ts';
 import type { Page, PageQuery, PaymentView } from '../payments/types.ts';
 import type { ReconciliationItem } from './outcomes.ts';
 import type { ReconciliationReport } from './reconcile.ts';
@@ -52,8 +53,8 @@ export type PaymentRow = Pick<
 
 /** The stored ledger, read in bulk. */
 export interface AuditPort {
-  /** Up to which height of each book the `payments` read model is complete; a book it has not begun is missing. */
-  checkpoints(): Promise<ReadonlyMap<number, number>>;
+  /** Up to which height of each book a view is complete; a book it has not begun is missing. */
+  checkpoints(view: ViewName): Promise<ReadonlyMap<number, number>>;
   /** The tip of each book that has a block, ascending by book. */
   tips(): Promise<readonly BookTip[]>;
   /** Every account once, in any order. */

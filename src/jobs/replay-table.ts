@@ -7,9 +7,11 @@ const SLOTS_AT_FIRST = 1024;
 const HAS_MIN = 1;
 const HAS_MAX = 2;
 const IS_SYSTEM = 4;
+const SNAPSHOT_COMPARED = 8;
+const SNAPSHOT_BEHIND = 16;
 const BALANCE_MIN = -(2n ** 63n);
 const BALANCE_MAX = 2n ** 63n - 1n;
-/** A snapshot height of an account that has none, or whose snapshot was compared already. */
+/** The snapshot height of an account that has none. */
 const NO_SNAPSHOT = -1;
 
 /**
@@ -95,27 +97,24 @@ export class ReplayTable {
     this.#stretch[slot] = stretch;
   }
 
-  /** Does the account have a snapshot of a height below this one that was not compared yet? */
-  hasSnapshotBelow(slot: number, height: number): boolean {
+  /**
+   * Looks at the snapshot before a posting at this height: if it is of a height below, it must be the balance so far; and
+   * it must be of no height below when this one is within those up to which all snapshots are complete.
+   */
+  checkSnapshotBefore(height: number, completeUpTo: number, id: string, slot: number, breaks: BreakList): void {
     const at = this.#snapshotHeight[slot]!;
-    return at !== NO_SNAPSHOT && at < height;
-  }
-
-  /** Compares the snapshot with the balance replayed so far; once. */
-  checkSnapshot(id: string, slot: number, breaks: BreakList): void {
-    const height = this.#snapshotHeight[slot]!;
-    this.#snapshotHeight[slot] = NO_SNAPSHOT;
-    const posted = this.#snapshotPosted[slot]!;
-    const held = this.#snapshotHeld[slot]!;
-    if (posted === this.#posted[slot] && held === this.#held[slot]) return;
+    if (at >= height) return;
+    if (at !== NO_SNAPSHOT) this.#compareSnapshot(id, slot, breaks);
+    if (height > completeUpTo || this.#flags[slot]! & SNAPSHOT_BEHIND) return;
+    this.#flags[slot]! |= SNAPSHOT_BEHIND;
     breaks.add({
       kind: 'wrong_account_snapshot',
       book: this.#book[slot]!,
       height,
       account: id,
-      expected: `posted ${this.#posted[slot]}, held ${this.#held[slot]}`,
-      actual: `posted ${posted}, held ${held}`,
-      message: `the balance kept with account ${id} is not the one of the journal at height ${height}`,
+      expected: `of height ${height} or later`,
+      actual: at === NO_SNAPSHOT ? 'none' : `of height ${at}`,
+      message: `the balance kept with account ${id} lacks what was posted at height ${height}`,
     });
   }
 
@@ -123,9 +122,28 @@ export class ReplayTable {
   checkSnapshots(tips: ReadonlyMap<number, number>, breaks: BreakList): void {
     for (const [id, slot] of this.#slots) {
       const height = this.#snapshotHeight[slot]!;
-      if (height === NO_SNAPSHOT) continue;
-      if (height <= (tips.get(this.#book[slot]!) ?? 0)) this.checkSnapshot(id, slot, breaks);
+      if (height !== NO_SNAPSHOT && height <= (tips.get(this.#book[slot]!) ?? 0)) {
+        this.#compareSnapshot(id, slot, breaks);
+      }
     }
+  }
+
+  /** Compares the snapshot with the balance replayed so far; once. */
+  #compareSnapshot(id: string, slot: number, breaks: BreakList): void {
+    if (this.#flags[slot]! & SNAPSHOT_COMPARED) return;
+    this.#flags[slot]! |= SNAPSHOT_COMPARED;
+    const posted = this.#snapshotPosted[slot]!;
+    const held = this.#snapshotHeld[slot]!;
+    if (posted === this.#posted[slot] && held === this.#held[slot]) return;
+    breaks.add({
+      kind: 'wrong_account_snapshot',
+      book: this.#book[slot]!,
+      height: this.#snapshotHeight[slot]!,
+      account: id,
+      expected: `posted ${this.#posted[slot]}, held ${this.#held[slot]}`,
+      actual: `posted ${posted}, held ${held}`,
+      message: `the balance kept with account ${id} is not the one of the journal at height ${this.#snapshotHeight[slot]}`,
+    });
   }
 
   /** Sum of the replayed balances of each currency of each book. */

@@ -41,6 +41,8 @@ export class BookReplay {
     readonly table: ReplayTable,
     readonly breaks: BreakList,
     readonly system: SystemAccounts,
+    /** Up to which height all balances that are kept with accounts are complete. */
+    readonly snapshotsUpTo: number,
   ) {}
 
   get height(): number {
@@ -200,7 +202,7 @@ export class BookReplay {
       const expected = table.currency(slot);
       this.#broken(height, { kind: 'wrong_currency', entry: entry.id, account, expected, actual: currency, message });
     }
-    if (table.hasSnapshotBelow(slot, height)) table.checkSnapshot(account, slot, this.breaks);
+    table.checkSnapshotBefore(height, this.snapshotsUpTo, account, slot, this.breaks);
     if (table.isSystem(slot)) this.system.take(this.book, height, entry, posting);
     this.#replay(height, entry, posting, slot);
     this.#checkLimits(height, entry, posting, slot);

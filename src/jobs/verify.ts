@@ -43,6 +43,12 @@ interface VerifiedBook {
   readonly hash: string | null;
 }
 
+/** Up to which height of a book what is written behind the journal is complete. */
+interface Behind {
+  readonly listed: number;
+  readonly snapshots: number;
+}
+
 export interface VerifyReport {
   /** No invariant is broken. */
   readonly ok: boolean;
@@ -62,7 +68,8 @@ export interface VerifyReport {
  * Proves the invariants of the ledger over everything stored, in one pass over the journal and one over the claims.
  * Memory grows with the number of accounts only. Throws what the port throws, and when `signal` is aborted.
  *
- * The service may go on writing. First the checkpoints of the read model are read, then the tips, then the accounts:
+ * The service may go on writing. First the checkpoints of what is written behind are read, then the tips, then the
+ * accounts:
  * so whatever is compared stood already when its counterpart was read. A claim is written before its entry, and marked
  * done after it, so an entry's claim is looked up after the entry was read, and a claim's entry after the claim.
  */
@@ -90,12 +97,17 @@ class Verification {
 
   async run(): Promise<VerifyReport> {
     const startedAt = this.#clock.now();
-    const checkpoints = await this.port.checkpoints();
+    const listed = await this.port.checkpoints('payments');
+    const snapshots = await this.port.checkpoints('balances');
     const tips = await this.port.tips();
-    this.#checkCheckpoints(checkpoints, tips);
+    this.#checkCheckpoints('wrong_read_model', 'the list of payments goes', listed, tips);
+    this.#checkCheckpoints('wrong_account_snapshot', 'the balances kept with accounts go', snapshots, tips);
     await this.#readAccounts();
     const books: VerifiedBook[] = [];
-    for (const tip of tips) books.push(await this.#verifyBook(tip, checkpoints.get(tip.book) ?? 0));
+    for (const tip of tips) {
+      const upTo = { listed: listed.get(tip.book) ?? 0, snapshots: snapshots.get(tip.book) ?? 0 };
+      books.push(await this.#verifyBook(tip, upTo));
+    }
     const replayed = new Map(tips.map(({ book, height }) => [book, height]));
     this.#table.checkSnapshots(replayed, this.#breaks);
     this.#checkSums();
@@ -114,17 +126,22 @@ class Verification {
     };
   }
 
-  #checkCheckpoints(checkpoints: ReadonlyMap<number, number>, tips: readonly BookTip[]): void {
+  #checkCheckpoints(
+    kind: Break['kind'],
+    what: string,
+    checkpoints: ReadonlyMap<number, number>,
+    tips: readonly BookTip[],
+  ): void {
     for (const [book, checkpoint] of checkpoints) {
       const tip = tips.find((one) => one.book === book)?.height ?? 0;
       if (checkpoint <= tip) continue;
       this.#breaks.add({
-        kind: 'wrong_read_model',
+        kind,
         book,
         height: checkpoint,
         expected: `at most ${tip}`,
         actual: String(checkpoint),
-        message: `the list of payments goes to height ${checkpoint} of book ${book}, but the journal ends at ${tip}`,
+        message: `${what} to height ${checkpoint} of book ${book}, but the journal ends at ${tip}`,
       });
     }
   }
@@ -136,10 +153,10 @@ class Verification {
     }
   }
 
-  async #verifyBook({ book, height: tip }: BookTip, checkpoint: number): Promise<VerifiedBook> {
-    const replay = new BookReplay(book, this.#table, this.#breaks, this.#system);
+  async #verifyBook({ book, height: tip }: BookTip, upTo: Behind): Promise<VerifiedBook> {
+    const replay = new BookReplay(book, this.#table, this.#breaks, this.#system, upTo.snapshots);
     const claimed = new EntriesAgainstClaims(book, this.port, this.#breaks, this.#bookOf);
-    const readModel = new ReadModelCheck(book, checkpoint, this.port.paymentRows(book, checkpoint), this.#breaks);
+    const readModel = new ReadModelCheck(book, upTo.listed, this.port.paymentRows(book, upTo.listed), this.#breaks);
     try {
       for await (const audited of this.port.blocks(book, tip)) {
         replay.take(audited);

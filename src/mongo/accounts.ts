@@ -4,7 +4,10 @@ import type { Account } from '../ledger/types.ts';
 
 export const ACCOUNTS = 'accounts';
 
-/** `{_id, book, currency, min_balance, max_balance, metadata, created_at}`; limits in minor units, null: none. */
+/**
+ * `{_id, book, currency, min_balance, max_balance, metadata, created_at, balance?}`; limits in minor units, null: none.
+ * `balance` is written behind and decides nothing: see `MongoBalanceSnapshots`.
+ */
 export interface AccountDocument {
   _id: string;
   book: number;
@@ -13,6 +16,7 @@ export interface AccountDocument {
   max_balance: bigint | null;
   metadata: Record<string, string>;
   created_at: Date;
+  balance?: { posted: bigint; held: bigint; height: bigint };
 }
 
 /** Who the accounts are. What they hold is in the journal. */

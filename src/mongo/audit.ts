@@ -11,13 +11,15 @@ import type {
   UnreadableBlock,
 } from '../jobs/ports.ts';
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
+import type { ViewName } from '../payments/ports.ts';
 import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
 import { type BlockDocument, decodeBlock, hashOfBytes, toNumber } from './block-codec.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { type ClaimDocument, decodeClaim } from './claim-codec.ts';
 import { CLAIMS, MongoClaims } from './claims.ts';
 import { JOURNAL } from './journal.ts';
 import { MongoJournalQueries } from './journal-queries.ts';
-import { checkpointId, PAYMENTS, type PaymentDocument } from './payments-view.ts';
+import { PAYMENTS, type PaymentDocument } from './payments-view.ts';
 
 const NO_HASH = new Uint8Array(0);
 
@@ -33,14 +35,8 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
     this.#payments = db.collection(PAYMENTS);
   }
 
-  async checkpoints(): Promise<ReadonlyMap<number, number>> {
-    const books = await this.#journal.books();
-    const ids = books.map(checkpointId);
-    const found = await this.db.collection<{ _id: string; height: number }>('checkpoints').find({ _id: { $in: ids } });
-    const heights = new Map((await found.toArray()).map(({ _id, height }) => [_id, Number(height)]));
-    return new Map(
-      books.flatMap((book) => (heights.has(checkpointId(book)) ? [[book, heights.get(checkpointId(book))!]] : [])),
-    );
+  async checkpoints(view: ViewName): Promise<ReadonlyMap<number, number>> {
+    return new Checkpoints(this.db, view).heights(await this.#journal.books());
   }
 
   async tips(): Promise<readonly BookTip[]> {
@@ -49,7 +45,11 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
   }
 
   async *accounts(): AsyncIterable<AuditedAccount> {
-    for await (const document of this.db.collection<AccountDocument>(ACCOUNTS).find()) yield accountOf(document);
+    for await (const document of this.db.collection<AccountDocument>(ACCOUNTS).find()) {
+      const { balance } = document;
+      const snapshot = balance && { ...balance, height: toNumber(balance.height) };
+      yield snapshot ? { ...accountOf(document), snapshot } : accountOf(document);
+    }
   }
 
   async *blocks(book: number, toHeight: number): AsyncIterable<AuditedBlock | UnreadableBlock> {

@@ -1,9 +1,9 @@
 import type { Collection, Db } from 'mongodb';
 import type { Direction, JournalQueries, PlacedAt, Position } from '../payments/ports.ts';
 import type { TrialBalanceRow } from '../payments/types.ts';
-import { ACCOUNTS } from './accounts.ts';
 import { type BlockDocument, decodeEntry, type EntryDocument, toNumber } from './block-codec.ts';
-import { JOURNAL, lastPosting, MongoJournal } from './journal.ts';
+import { JOURNAL, journalBooks, MongoJournal } from './journal.ts';
+import { trialBalance } from './trial-balance.ts';
 
 /** An entry cut out of its block. */
 interface EntryRow {
@@ -66,34 +66,13 @@ export class MongoJournalQueries extends MongoJournal implements JournalQueries 
     return { at: row.at.getTime(), book: row._id.book, height: toNumber(row._id.height), index: Number(row.index) };
   }
 
-  async trialBalance(): Promise<TrialBalanceRow[]> {
-    const books = await this.books();
-    const tips = await Promise.all(books.map((book) => this.tip(book)));
-    const perBook = await Promise.all(books.map((book, i) => this.#sumsOfBook(book, BigInt(tips[i]?.height ?? 0))));
-    const rows = new Map<string, TrialBalanceRow>();
-    for (const { _id, debit, credit, accounts } of perBook.flat()) {
-      const row = rows.get(_id) ?? { currency: _id, debit: 0n, credit: 0n, sum: 0n, accounts: 0 };
-      row.debit += BigInt(debit);
-      row.credit += BigInt(credit);
-      row.sum = row.debit + row.credit;
-      row.accounts += Number(accounts);
-      rows.set(_id, row);
-    }
-    return [...rows.values()].sort((a, b) => (a.currency < b.currency ? -1 : 1));
+  trialBalance(): Promise<TrialBalanceRow[]> {
+    return trialBalance(this.db);
   }
 
-  /** The books that have a block, in order: one seek each. */
-  async books(): Promise<number[]> {
-    const found: number[] = [];
-    for (let after = -1; ; ) {
-      const next = await this.#blocks.findOne(
-        { _id: { $gt: { book: after, height: 2n ** 63n - 1n } } },
-        { sort: { _id: 1 }, projection: { _id: 1 } },
-      );
-      if (!next) return found;
-      after = next._id.book;
-      found.push(after);
-    }
+  /** The books that have a block, in order. */
+  books(): Promise<number[]> {
+    return journalBooks(this.db);
   }
 
   async #entriesOfBook(book: number, from: Position | null, direction: Direction, limit: number): Promise<PlacedAt[]> {
@@ -122,36 +101,6 @@ export class MongoJournalQueries extends MongoJournal implements JournalQueries 
     // Of blocks with the very same time, those of lower books come first.
     const upTo = await this.heightAt(book, book < from.book ? from.at : from.at - 1);
     return older ? { height: upTo + 1, index: 0 } : { height: upTo, index: Number.MAX_SAFE_INTEGER };
-  }
-
-  async #sumsOfBook(book: number, height: bigint) {
-    const last = { $last: '$last.posting.posted' };
-    return this.db
-      .collection(ACCOUNTS)
-      .aggregate<{ _id: string; debit: bigint; credit: bigint; accounts: number }>([
-        { $match: { book } },
-        { $project: { currency: 1 } },
-        {
-          $lookup: {
-            from: JOURNAL,
-            localField: '_id',
-            foreignField: 'entries.postings.account',
-            let: { account: '$_id' },
-            pipeline: [{ $match: { '_id.height': { $lte: height } } }, ...lastPosting('$$account')],
-            as: 'last',
-          },
-        },
-        { $project: { currency: 1, posted: { $ifNull: [last, 0n] } } },
-        {
-          $group: {
-            _id: '$currency',
-            debit: { $sum: { $min: ['$posted', 0n] } },
-            credit: { $sum: { $max: ['$posted', 0n] } },
-            accounts: { $sum: 1 },
-          },
-        },
-      ])
-      .toArray();
   }
 }
 

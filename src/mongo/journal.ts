@@ -1,4 +1,4 @@
-import type { ClientSession, Collection, Db } from 'mongodb';
+import type { ClientSession, Collection, Db, FindOptions } from 'mongodb';
 import type { AppendResult, EncodedBlock, JournalPort } from '../ledger/ports.ts';
 import type { Balance, Block, Placed, StoredBlock } from '../ledger/types.ts';
 import {
@@ -135,6 +135,21 @@ export class MongoJournal implements JournalPort {
   }
 }
 
+/** The books that have a block, in order: one seek each. */
+export async function journalBooks(db: Db, options: FindOptions = {}): Promise<number[]> {
+  const blocks = db.collection<BlockDocument>(JOURNAL);
+  const found: number[] = [];
+  for (let after = -1; ; ) {
+    const next = await blocks.findOne(
+      { _id: { $gt: { book: after, height: HEIGHT_MAX } } },
+      { ...options, sort: { _id: 1 }, projection: { _id: 1 } },
+    );
+    if (!next) return found;
+    after = next._id.book;
+    found.push(after);
+  }
+}
+
 interface LastPosting {
   height: bigint;
   at: Date;
@@ -142,7 +157,7 @@ interface LastPosting {
 }
 
 /** Of the blocks that touch an account (an expression), the highest, and the last posting to the account in it. */
-export function lastPosting(account: unknown): object[] {
+function lastPosting(account: unknown): object[] {
   const touches = { $in: [account, '$$entry.postings.account'] };
   const isIts = { $eq: ['$$posting.account', account] };
   return [

@@ -1,37 +1,32 @@
-import { type Collection, type Db, type Filter, MongoBulkWriteError, MongoServerError } from 'mongodb';
+import { type Collection, type Db, type Filter, MongoBulkWriteError } from 'mongodb';
 import { up as createPaymentsView } from '../../migrations/0002-payments-view.ts';
-import type { PaymentsView } from '../payments/ports.ts';
+import type { PaymentsView, ViewPosition } from '../payments/ports.ts';
 import type { Page, PageQuery, PaymentFilter, PaymentView } from '../payments/types.ts';
+import { Checkpoints } from './checkpoints.ts';
 
 export const PAYMENTS = 'payments';
-const CHECKPOINTS = 'checkpoints';
 
 const DUPLICATE_KEY = 11000;
 
 export type PaymentDocument = Omit<PaymentView, 'id'> & { _id: string; accounts: [string, string] };
 
-interface Checkpoint {
-  _id: string;
-  height: number;
-}
-
-/** The read model of payments; `checkpoints` says up to which height of each book it goes. */
+/** The read model of payments. */
 export class MongoPaymentsView implements PaymentsView {
   readonly #payments: Collection<PaymentDocument>;
-  readonly #checkpoints: Collection<Checkpoint>;
+  readonly #checkpoints: Checkpoints;
 
   constructor(readonly db: Db) {
     this.#payments = db.collection(PAYMENTS);
-    this.#checkpoints = db.collection(CHECKPOINTS);
+    this.#checkpoints = new Checkpoints(db, 'payments');
   }
 
-  async apply(
-    book: number,
-    { above, upTo }: { above: number; upTo: number },
-    payments: readonly PaymentView[],
-  ): Promise<void> {
+  position(book: number): Promise<ViewPosition> {
+    return this.#checkpoints.position(book);
+  }
+
+  async apply(book: number, from: ViewPosition, upTo: number, payments: readonly PaymentView[]): Promise<void> {
     // Whoever dropped the collection dropped its indexes with it.
-    if (above === 0) await createPaymentsView(this.db);
+    if (from.height === 0) await createPaymentsView(this.db);
     if (payments.length > 0) {
       try {
         await this.#payments.insertMany(payments.map(documentOf), { ordered: false });
@@ -40,30 +35,15 @@ export class MongoPaymentsView implements PaymentsView {
         if (!isOnlyDuplicates(error)) throw error;
       }
     }
-    await this.#moveCheckpoint(book, above, upTo);
+    await this.#checkpoints.moveOn(book, from, upTo);
   }
 
-  async clear(): Promise<void> {
-    // First the checkpoints: what is taken in from now on only counts when it begins at the beginning.
-    await this.#checkpoints.deleteMany({ _id: /^payments:/ });
-    await this.#payments.deleteMany({});
-    await this.#checkpoints.deleteMany({ _id: /^payments:/ });
+  clear(): Promise<void> {
+    return this.#checkpoints.restart(() => this.#payments.deleteMany({}));
   }
 
-  /** Only on from where this view is complete: another may have cleared it meanwhile, or be further. */
-  async #moveCheckpoint(book: number, above: number, upTo: number): Promise<void> {
-    const reached = { _id: checkpointId(book), height: { $gte: above, $lt: upTo } };
-    try {
-      await this.#checkpoints.updateOne(reached, { $set: { height: upTo } }, { upsert: above === 0 });
-    } catch (error) {
-      // It is there, and further.
-      if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
-    }
-  }
-
-  async height(book: number): Promise<number> {
-    const checkpoint = await this.#checkpoints.findOne({ _id: checkpointId(book) });
-    return Number(checkpoint?.height ?? 0);
+  count(): Promise<number> {
+    return this.#payments.countDocuments();
   }
 
   async list(filter: PaymentFilter, page: PageQuery): Promise<Page<PaymentView> | null> {
@@ -81,10 +61,6 @@ export class MongoPaymentsView implements PaymentsView {
     const data = found.slice(0, limit).map(viewOf);
     return { data: newer ? data.reverse() : data, hasMore: found.length > limit };
   }
-}
-
-export function checkpointId(book: number): string {
-  return `payments:${book}`;
 }
 
 function conditionOf({ status, account, reference, createdFrom, createdTo }: PaymentFilter): Filter<PaymentDocument> {

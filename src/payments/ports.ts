@@ -43,21 +43,31 @@ export interface JournalQueries {
   entries(from: Position | null, direction: Direction, limit: number): Promise<PlacedAt[]>;
   /** Where the entry that describes a command stands; null: nowhere. */
   positionOf(id: string): Promise<Position | null>;
-  /** Sums over all accounts at one height of each book, so that writes meanwhile do not disturb it. */
+  /** Sums over all accounts at one moment, so that writes meanwhile do not disturb it. */
   trialBalance(): Promise<TrialBalanceRow[]>;
+}
+
+/** What is written behind the journal: the read model of payments, and the balances kept with the accounts. */
+export type ViewName = 'payments' | 'balances';
+
+/** How far something that is written behind the journal goes in one book. */
+export interface ViewPosition {
+  /** It is complete up to this height. */
+  readonly height: number;
+  /** Since it was last cleared; null for one of before these were counted. */
+  readonly epoch: string | null;
 }
 
 /** The read model of payments: rebuilt from the journal at any time; nothing is decided from it. */
 export interface PaymentsView {
+  position(book: number): Promise<ViewPosition>;
   /**
-   * Takes in the payments of the blocks above a height up to another; doing so again changes nothing. The view then
-   * counts as complete up to there, unless it was not complete up to `above` (any more).
+   * Takes in the payments of the blocks above a position up to a height; doing so again changes nothing. The view then
+   * counts as complete up to there, unless it was cleared since the position was read.
    */
-  apply(book: number, heights: { above: number; upTo: number }, payments: readonly PaymentView[]): Promise<void>;
+  apply(book: number, from: ViewPosition, upTo: number, payments: readonly PaymentView[]): Promise<void>;
   /** Forgets everything. */
   clear(): Promise<void>;
-  /** Up to which height a book was taken in. */
-  height(book: number): Promise<number>;
   /** Newest first. Null when the cursor names no payment. */
   list(filter: PaymentFilter, page: PageQuery): Promise<Page<PaymentView> | null>;
 }

@@ -40,6 +40,7 @@ export class Model {
   claims: Mutable<Claim>[] = [];
   rows: Mutable<PaymentRow>[] = [];
   readonly checkpoints = new Map<number, number>();
+  readonly snapshotsUpTo = new Map<number, number>();
   readonly #balances = new Map<string, bigint>();
   #commands = 0;
 
@@ -170,11 +171,23 @@ export class Model {
     }
   }
 
+  /** Keeps with each account of a book its balance up to a height, or a later one: `later` answers how much later. */
+  snapshot(book: number, upTo: number, later: () => number = () => 0): void {
+    this.snapshotsUpTo.set(book, upTo);
+    for (const account of this.accounts) {
+      const reach = upTo + later();
+      for (const { height, entries } of this.blocks(book)) {
+        const last = entries.flatMap(({ postings }) => postings).findLast((posting) => posting.account === account.id);
+        if (last && height <= reach) account.snapshot = { posted: last.posted, held: last.held, height };
+      }
+    }
+  }
+
   port(): AuditPort {
     const model = this;
     const allBlocks = () => [...model.books.values()].flat() as StoredBlock[];
     return {
-      checkpoints: async () => model.checkpoints,
+      checkpoints: async (view) => (view === 'payments' ? model.checkpoints : model.snapshotsUpTo),
       tips: async () =>
         [...model.books]
           .filter(([, blocks]) => blocks.length > 0)
@@ -314,6 +327,9 @@ export function randomModel(seed: number, groups: number): Model {
     model.run(commands, { state, entries: state === 'pending' && random(2) === 0 ? 'debits' : true });
   }
   for (let book = 0; book < books; book++) model.checkpoints.set(book, random(model.blocks(book).length + 1));
+  for (let book = 0; book < books; book++) {
+    model.snapshot(book, random(model.blocks(book).length + 1), () => Math.max(0, random(6) - 3));
+  }
   const open = randomCommand(model, 0, random);
   if (random(2) === 0) model.run([open], { state: 'pending', entries: false });
   return model;

@@ -1,7 +1,7 @@
 /** Whatever single value of a sound ledger is changed, at random: verification notices. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PaymentRow } from '../../src/jobs/ports.ts';
+import type { AuditedAccount, PaymentRow } from '../../src/jobs/ports.ts';
 import { verify } from '../../src/jobs/verify.ts';
 import { type Model, NOW, randomFrom, randomModel } from './model.ts';
 
@@ -117,6 +117,24 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
     const i = random(Math.max(1, model.claims.length));
     if (!model.claims[i] || (model.claims[i].state === 'pending' && i === model.claims.length - 1)) return null;
     return model.claims.splice(i, 1)[0]!.id;
+  },
+  'a balance kept with an account': (model, random) => {
+    const account = pick(
+      model.accounts.filter(({ snapshot }) => snapshot),
+      random,
+    );
+    if (!account) return null;
+    const { posted, held, height } = account.snapshot!;
+    const by = random(2) === 0 ? 1n : -1n;
+    account.snapshot = random(2) === 0 ? { posted: posted + by, held, height } : { posted, held: held + by, height };
+    return account.id;
+  },
+  'a dropped balance of an account': (model, random) => {
+    const isCovered = ({ snapshot, book }: AuditedAccount) =>
+      snapshot !== undefined && snapshot.height <= model.snapshotsUpTo.get(book)!;
+    const account = pick(model.accounts.filter(isCovered), random);
+    delete account?.snapshot;
+    return account?.id ?? null;
   },
   'a dropped row of the read model': (model, random) => {
     const row = pick(model.rows.filter(covered(model)), random);

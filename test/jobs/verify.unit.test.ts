@@ -441,6 +441,30 @@ const FAULTS: readonly Fault[] = [
     [{ kind: 'wrong_account_snapshot', book: 0, height: 2, account: 'a' }],
   ],
   [
+    'an account snapshot that lacks what it should have',
+    (model) => {
+      model.snapshot(0, 4);
+      model.accounts[2]!.snapshot = { posted: 1_000n, held: 0n, height: 2 };
+    },
+    [{ kind: 'wrong_account_snapshot', book: 0, height: 3, account: 'a' }],
+  ],
+  [
+    'an account snapshot that is missing',
+    (model) => {
+      model.snapshot(0, 4);
+      delete model.accounts[2]!.snapshot;
+    },
+    [{ kind: 'wrong_account_snapshot', book: 0, height: 2, account: 'a' }],
+  ],
+  [
+    'account snapshots that go further than the journal',
+    (model) => {
+      model.snapshot(0, model.blocks().length);
+      model.snapshotsUpTo.set(0, 99);
+    },
+    [{ kind: 'wrong_account_snapshot', book: 0, height: 99 }],
+  ],
+  [
     'a wrong account snapshot at the end',
     (model) => {
       model.accounts[3]!.snapshot = { posted: 1_300n, held: 1n, height: 5 };

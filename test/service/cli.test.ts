@@ -5,6 +5,7 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../migrations/index.ts';
 import { isApiKey } from '../../src/http/auth.ts';
+import { MongoBalanceSnapshots } from '../../src/mongo/balance-snapshots.ts';
 import { MongoClaims } from '../../src/mongo/claims.ts';
 import { Api, type Balance, type Payment, type Problem } from './support/api.ts';
 import { kvitt, useBuild } from './support/kvitt.ts';
@@ -171,17 +172,27 @@ describe('kvitt', () => {
     expect(await service.api.read<Balance>('/v1/accounts/bob/balance')).toMatchObject({ posted: '5' });
   });
 
-  it('rebuild makes the read model of payments anew, while the service follows the journal too', async () => {
+  it('rebuild makes anew what is written behind the journal, while the service follows the journal too', async () => {
     const payments = service.db.collection<{ _id: string; height: number }>('payments');
+    const accounts = service.db.collection<{ _id: string }>('accounts');
     await listsCaughtUp(service.db);
-    const before = await payments.find().sort({ _id: 1 }).toArray();
+    await new MongoBalanceSnapshots(service.db).advance(0);
+    const all = async () => ({
+      payments: await payments.find().sort({ _id: 1 }).toArray(),
+      accounts: await accounts.find().sort({ _id: 1 }).toArray(),
+    });
+    const before = await all();
     await payments.updateMany({}, { $inc: { amount: 1n } });
     await payments.insertOne({ _id: 'pay_invented', height: 1 });
+    await accounts.updateMany({ balance: { $exists: true } }, { $inc: { 'balance.posted': 1n } });
+    expect((await run('verify')).code).toBe(1);
     const refused = await run('rebuild');
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--yes')]);
     const { code, stdout } = await run('rebuild', '--yes', '--json');
-    expect([code, JSON.parse(stdout)]).toEqual([0, { payments: before.length }]);
-    expect(await payments.find().sort({ _id: 1 }).toArray()).toEqual(before);
+    const balances = before.accounts.filter((account) => 'balance' in account).length;
+    expect(balances).toBeGreaterThan(1);
+    expect([code, JSON.parse(stdout)]).toEqual([0, { payments: before.payments.length, balances }]);
+    expect(await all()).toEqual(before);
     expect((await run('verify')).code).toBe(0);
   });
 

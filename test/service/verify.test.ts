@@ -3,6 +3,7 @@ import { afterEach, beforeAll, expect, it } from 'vitest';
 import { type VerifyReport, verify } from '../../src/jobs/verify.ts';
 import type { StoredBlock } from '../../src/ledger/types.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
+import { MongoBalanceSnapshots } from '../../src/mongo/balance-snapshots.ts';
 import { MongoJournal } from '../../src/mongo/journal.ts';
 import type { Payment } from './support/api.ts';
 import { listsCaughtUp, useService } from './support/service.ts';
@@ -31,6 +32,8 @@ beforeAll(async () => {
   await api.pay('bob', 'carol', 30);
   await listsCaughtUp(db);
   await service.stop();
+  // Kept with the accounts every few seconds: here only where a test says so.
+  await new MongoBalanceSnapshots(db).clear();
   for (const name of LEDGER) sound.set(name, await db.collection(name).find().toArray());
   expect(await audited()).toMatchObject({ ok: true, accounts: 5, claims: 5, pending: 0, breakCount: 0 });
 });
@@ -131,6 +134,24 @@ const ROWS: Row[] = [
       collection('journal').updateOne({ 'entries.kind': 'rejected' }, { $set: { 'entries.0.rejection.reason': 'x' } }),
     ['hash_mismatch', 'unknown_rejection_reason', 'wrong_read_model'],
     () => ({ kind: 'unknown_rejection_reason', entry: refused, actual: 'x' }),
+  ],
+  [
+    'a balance kept with an account that was changed',
+    async () => {
+      await new MongoBalanceSnapshots(service.db).advance(0);
+      await collection('accounts').updateOne({ _id: 'bob' }, { $inc: { 'balance.posted': 1n } });
+    },
+    ['wrong_account_snapshot'],
+    () => ({ kind: 'wrong_account_snapshot', account: 'bob', height: tip(), expected: 'posted 120, held 0' }),
+  ],
+  [
+    'a balance kept with an account that was lost',
+    async () => {
+      await new MongoBalanceSnapshots(service.db).advance(0);
+      await collection('accounts').updateOne({ _id: 'bob' }, { $unset: { balance: 1 } });
+    },
+    ['wrong_account_snapshot'],
+    () => ({ kind: 'wrong_account_snapshot', account: 'bob', height: first.height, actual: 'none' }),
   ],
   [
     'a claim that was deleted',

@@ -76,7 +76,7 @@ export async function listsCaughtUp(db: Db): Promise<void> {
   const tips = await new MongoAudit(db).tips();
   await vi.waitFor(
     async () => {
-      const taken = await new MongoAudit(db).checkpoints();
+      const taken = await new MongoAudit(db).checkpoints('payments');
       for (const { book, height } of tips) expect(taken.get(book) ?? 0).toBeGreaterThanOrEqual(height);
     },
     { timeout: 10_000, interval: 50 },
