@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import * as ledger from './0001-ledger.ts';
 import * as paymentsView from './0002-payments-view.ts';
+import * as journalEras from './0003-journal-eras.ts';
 
 export interface Migration {
   readonly name: string;
@@ -11,4 +12,5 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { name: '0001-ledger', up: ledger.up },
   { name: '0002-payments-view', up: paymentsView.up },
+  { name: '0003-journal-eras', up: journalEras.up },
 ];

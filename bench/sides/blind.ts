@@ -112,6 +112,7 @@ function blockBytes(commands: Command[], height: number): Uint8Array {
     term: 1,
     at: Date.now(),
     kind: 'entries' as const,
+    postingsBelow: 2 * (height - 1) * commands.length,
     entries,
   };
   return encodeBlock(block).bytes;

@@ -21,6 +21,8 @@ export interface BookTip {
 export interface AuditedBlock {
   readonly block: StoredBlock;
   readonly recomputedHash: Uint8Array;
+  /** Why the database's index does not find the block by its accounts, for people; null: it does. */
+  readonly indexFault: string | null;
 }
 
 /** A document of the journal that is no block any more: a field is missing or of the wrong type. */

@@ -1,5 +1,5 @@
 import { suspenseAccount } from '../ledger/crossing.ts';
-import { type Entry, type Posting, REJECTION_REASONS } from '../ledger/types.ts';
+import { type Entry, type Posting, postingsIn, REJECTION_REASONS } from '../ledger/types.ts';
 import type { BreakFound, BreakList } from './breaks.ts';
 import type { AuditedBlock, UnreadableBlock } from './ports.ts';
 import { isBalance, type ReplayTable } from './replay-table.ts';
@@ -28,6 +28,8 @@ export class BookReplay {
   #recomputedHash: Uint8Array | null = GENESIS;
   #at = 0;
   #term = 0;
+  /** Postings in all blocks so far; null after a gap. */
+  #postingsBelow: number | null = 0;
   /** Counts gaps: an account last replayed in an earlier stretch has no balance to continue from. */
   #stretch = 0;
   /** Stored balances that contradicted the replay, by slot. */
@@ -66,11 +68,13 @@ export class BookReplay {
     const { block, recomputedHash } = audited;
     if (!this.#follow(block.height)) return;
     this.#checkLinks(audited);
+    this.#checkPlace(audited);
     this.#height = block.height;
     this.#hash = block.hash;
     this.#recomputedHash = recomputedHash;
     this.#at = block.at;
     this.#term = block.term;
+    this.#postingsBelow = block.postingsBelow + postingsIn(block);
     for (const entry of block.entries) this.#takeEntry(block.height, entry);
   }
 
@@ -101,6 +105,7 @@ export class BookReplay {
     this.#height = height;
     this.#hash = null;
     this.#recomputedHash = null;
+    this.#postingsBelow = null;
     this.#stretch++;
     this.#contradictions.clear();
   }
@@ -132,6 +137,18 @@ export class BookReplay {
     if (kind !== 'entries' && entries.length > 0) {
       const message = `a ${kind} block must be empty, and this one holds ${entries.length} entries`;
       this.#broken(height, { kind: 'malformed_block', expected: '0', actual: String(entries.length), message });
+    }
+  }
+
+  /** Is it where the index looks for it? */
+  #checkPlace({ block: { height, postingsBelow }, indexFault }: AuditedBlock): void {
+    if (this.#postingsBelow !== null && postingsBelow !== this.#postingsBelow) {
+      const [expected, actual] = [String(this.#postingsBelow), String(postingsBelow)];
+      const message = `the block says that there are ${actual} postings below it, and there are ${expected}`;
+      this.#broken(height, { kind: 'malformed_block', expected, actual, message });
+    }
+    if (indexFault !== null) {
+      this.#broken(height, { kind: 'malformed_block', message: `the block cannot be found: ${indexFault}` });
     }
   }
 

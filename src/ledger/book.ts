@@ -2,7 +2,16 @@ import type { AccountTable } from './account-table.ts';
 import type { EncodedBlock } from './ports.ts';
 import type { Part } from './progress.ts';
 import type { Task } from './task.ts';
-import type { Block, BlockKind, Entry, Leg, Posting, RejectionReason, StoredBlock } from './types.ts';
+import {
+  type Block,
+  type BlockKind,
+  type Entry,
+  type Leg,
+  type Posting,
+  postingsIn,
+  type RejectionReason,
+  type StoredBlock,
+} from './types.ts';
 
 const BALANCE_MAX = 2n ** 63n - 1n;
 const GENESIS: Uint8Array = new Uint8Array(32);
@@ -24,6 +33,7 @@ export class Book {
   #hash: Uint8Array = GENESIS;
   #term = 0;
   #at = 0;
+  #postings = 0;
   readonly #undo: Undo[] = [];
 
   constructor(
@@ -60,6 +70,7 @@ export class Book {
       hash: this.#hash,
       term: this.#term,
       at: this.#at,
+      postings: this.#postings,
     };
     this.#undo.push(undo);
     const entries: Entry[] = [];
@@ -88,6 +99,7 @@ export class Book {
       this.#hash = undo.hash;
       this.#term = undo.term;
       this.#at = undo.at;
+      this.#postings = undo.postings;
     }
   }
 
@@ -115,6 +127,7 @@ export class Book {
     this.#hash = hash;
     this.#term = block.term;
     this.#at = block.at;
+    this.#postings = block.postingsBelow + postingsIn(block);
   }
 
   #block(kind: BlockKind, now: number, entries: readonly Entry[]): Block {
@@ -125,6 +138,7 @@ export class Book {
       term: kind === 'term' ? this.#term + 1 : this.#term,
       at: Math.max(now, this.#at),
       kind,
+      postingsBelow: this.#postings,
       entries,
     };
   }
@@ -188,4 +202,5 @@ interface Undo {
   readonly hash: Uint8Array;
   readonly term: number;
   readonly at: number;
+  readonly postings: number;
 }

@@ -111,7 +111,16 @@ export interface Block {
   /** Milliseconds since the epoch; never less than that of the block below. */
   readonly at: number;
   readonly kind: BlockKind;
+  /** How many postings the blocks below it hold. */
+  readonly postingsBelow: number;
   readonly entries: readonly Entry[];
+}
+
+/** How many postings a block holds. */
+export function postingsIn({ entries }: Pick<Block, 'entries'>): number {
+  let count = 0;
+  for (const { postings } of entries) count += postings.length;
+  return count;
 }
 
 /** A block as it stands in the journal: with the SHA-256 over its exact bytes (its hash field zeroed). */

@@ -2,20 +2,24 @@ import { type Collection, type Db, MongoServerError } from 'mongodb';
 import type { AccountsStore } from '../payments/ports.ts';
 import type { AccountView, Page, PageQuery } from '../payments/types.ts';
 import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
+import { MongoJournal } from './journal.ts';
 
 const DUPLICATE_KEY = 11000;
 
 /** Accounts as their users see them. */
 export class MongoAccountsStore implements AccountsStore {
   readonly #accounts: Collection<AccountDocument>;
+  readonly #journal: MongoJournal;
 
   constructor(db: Db) {
     this.#accounts = db.collection(ACCOUNTS);
+    this.#journal = new MongoJournal(db);
   }
 
   async insert(account: AccountView): Promise<{ account: AccountView; created: boolean }> {
     try {
-      await this.#accounts.insertOne(documentOf(account));
+      const era = await this.#journal.era(account.book);
+      await this.#accounts.insertOne({ ...documentOf(account), era });
       return { account, created: true };
     } catch (error) {
       if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;

@@ -5,7 +5,8 @@ import type { Account } from '../ledger/types.ts';
 export const ACCOUNTS = 'accounts';
 
 /**
- * `{_id, book, currency, min_balance, max_balance, metadata, created_at, balance?}`; limits in minor units, null: none.
+ * `{_id, book, currency, min_balance, max_balance, metadata, created_at, era?, balance?}`; limits in minor units, null:
+ * none. `era`: no block of an earlier one posts to the account; absent: 0.
  * `balance` is written behind and decides nothing: see `MongoBalanceSnapshots`.
  */
 export interface AccountDocument {
@@ -16,6 +17,7 @@ export interface AccountDocument {
   max_balance: bigint | null;
   metadata: Record<string, string>;
   created_at: Date;
+  era?: number;
   balance?: { posted: bigint; held: bigint; height: bigint };
 }
 

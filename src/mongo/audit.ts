@@ -13,7 +13,7 @@ import type {
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
 import type { ViewName } from '../payments/ports.ts';
 import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
-import { type BlockDocument, decodeBlock, hashOfBytes, toNumber } from './block-codec.ts';
+import { type BlockDocument, decodeBlock, hashOfBytes, indexFault, toNumber } from './block-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type ClaimDocument, decodeClaim } from './claim-codec.ts';
 import { CLAIMS, MongoClaims } from './claims.ts';
@@ -96,7 +96,8 @@ function auditedBlock(bytes: Buffer): AuditedBlock | UnreadableBlock {
   let document: BlockDocument | undefined;
   try {
     document = BSON.deserialize(bytes, { useBigInt64: true }) as BlockDocument;
-    return { block: decodeBlock(document), recomputedHash: hashOfBytes(bytes) ?? NO_HASH };
+    const block = decodeBlock(document);
+    return { block, recomputedHash: hashOfBytes(bytes) ?? NO_HASH, indexFault: indexFault(document, block) };
   } catch (error) {
     const unreadable = error instanceof Error ? error.message : String(error);
     return { height: Number(document?._id?.height ?? 0), unreadable };

@@ -13,12 +13,15 @@ import type {
   Span,
   StoredBlock,
 } from '../ledger/types.ts';
+import { accountHash } from './account-hash.ts';
 import { BsonWriter, type Field, field, positions } from './bson-writer.ts';
 
 /**
  * A block as a document:
  * `{_id: {book, height}, prev, hash, term, at, kind, entries: [{id, key, kind, postings: [{account, amount, currency,
- * posted, held}], rejection?, reference?, description?, metadata?}]}`.
+ * posted, held}], rejection?, reference?, description?, metadata?}], postingsBelow, era, touched: [...]}`.
+ *
+ * `era` and `touched` are for the index: {@link eraOf} and the {@link accountHash} of each account posted to.
  *
  * `hash` is the SHA-256 over the document's own BSON with the 32 bytes of `hash` set to zero. So it covers every byte,
  * the position and the hash of the block below included, and can be checked without decoding anything.
@@ -31,6 +34,9 @@ export interface BlockDocument {
   at: Date;
   kind: BlockKind;
   entries: EntryDocument[];
+  postingsBelow: bigint;
+  era: number;
+  touched: bigint[];
 }
 
 export interface EntryDocument extends DetailsFields {
@@ -53,6 +59,9 @@ export interface DetailsFields {
   description?: string;
   metadata?: Record<string, string>;
 }
+
+/** Some 5 MB of index. */
+const POSTINGS_PER_ERA = 2 ** 18;
 
 const ZERO_HASH = new Uint8Array(32);
 const HASH_BYTES = 32;
@@ -85,9 +94,13 @@ const F = {
   reference: field('string', 'reference'),
   description: field('string', 'description'),
   metadata: field('document', 'metadata'),
+  postingsBelow: field('int64', 'postingsBelow'),
+  era: field('int32', 'era'),
+  touched: field('array', 'touched'),
 } as const;
 const documentAt = positions('document');
 const int32At = positions('int32');
+const int64At = positions('int64');
 
 const writer = new BsonWriter();
 
@@ -96,7 +109,7 @@ export function encodeBlock(block: Block): EncodedBlock {
   const start = w.begin();
   const id = w.open(F.id);
   w.int32(F.book, block.book);
-  w.int64(F.height, BigInt(block.height));
+  w.safeInt64(F.height, block.height);
   w.end(id);
   w.binary(F.prev, block.prev);
   const hashAt = w.binary(F.hash, ZERO_HASH);
@@ -106,11 +119,32 @@ export function encodeBlock(block: Block): EncodedBlock {
   const entries = w.open(F.entries);
   for (let i = 0; i < block.entries.length; i++) writeEntry(w, i, block.entries[i]!);
   w.end(entries);
+  writeIndexed(w, block);
   w.end(start);
   const bytes = w.bytes();
   const hash = createHash('sha256').update(bytes).digest();
   bytes.set(hash, hashAt);
   return { block, hash, bytes };
+}
+
+function writeIndexed(w: BsonWriter, block: Block): void {
+  w.safeInt64(F.postingsBelow, block.postingsBelow);
+  w.int32(F.era, eraOf(block));
+  const touched = w.open(F.touched);
+  let index = 0;
+  for (const hash of touchedIn(block)) w.safeInt64(int64At(index++), hash);
+  w.end(touched);
+}
+
+/** The era of a block: so many postings are looked up in one. Within a book it never goes back. */
+export function eraOf({ postingsBelow }: Pick<Block, 'postingsBelow'>): number {
+  return Math.floor(postingsBelow / POSTINGS_PER_ERA);
+}
+
+function touchedIn({ entries }: Block): Set<number> {
+  const hashes = new Set<number>();
+  for (const { postings } of entries) for (const { account } of postings) hashes.add(accountHash(account));
+  return hashes;
 }
 
 function writeEntry(w: BsonWriter, index: number, entry: Entry): void {
@@ -213,8 +247,19 @@ export function decodeBlock(document: BlockDocument): StoredBlock {
     term: document.term,
     at: document.at.getTime(),
     kind: document.kind,
+    postingsBelow: toNumber(document.postingsBelow),
     entries: document.entries.map(decodeEntry),
   };
+}
+
+/** Would the index find the block by just the accounts that it posts to? Null: it would; else why not, for people. */
+export function indexFault(document: BlockDocument, block: Block): string | null {
+  const era = eraOf(block);
+  if (document.era !== era) return `it belongs to era ${era} and is indexed under ${document.era}`;
+  const touched = touchedIn(block);
+  const indexed = new Set(document.touched.map(Number));
+  const differ = document.touched.length !== touched.size || [...touched].some((hash) => !indexed.has(hash));
+  return differ ? 'it is not indexed by the accounts that it posts to' : null;
 }
 
 /** Recomputes the hash of a block from its bytes as they are stored. Null: they have no hash field where one belongs. */

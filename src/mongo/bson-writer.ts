@@ -5,6 +5,7 @@
  */
 
 const ASCII_MAX = 0x7f;
+const TWO_TO_32 = 2 ** 32;
 const FIRST_BYTES = 64 * 1024;
 
 const TYPE = { string: 0x02, document: 0x03, array: 0x04, binary: 0x05, date: 0x09, int32: 0x10, int64: 0x12 } as const;
@@ -78,9 +79,18 @@ export class BsonWriter {
     this.#at += 8;
   }
 
+  /** An Int64 that is a safe integer: without a bigint in between. */
+  safeInt64(header: Field, value: number): void {
+    this.#header(header);
+    this.#room(8);
+    this.#view.setInt32(this.#at, value % TWO_TO_32, true);
+    this.#view.setInt32(this.#at + 4, Math.floor(value / TWO_TO_32), true);
+    this.#at += 8;
+  }
+
   /** Milliseconds since the epoch. */
   date(header: Field, value: number): void {
-    this.int64(header, BigInt(value));
+    this.safeInt64(header, value);
   }
 
   /** Answers the offset of the first byte of the value. */

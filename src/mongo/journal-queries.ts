@@ -2,7 +2,7 @@ import type { Collection, Db } from 'mongodb';
 import type { Direction, JournalQueries, PlacedAt, Position } from '../payments/ports.ts';
 import type { TrialBalanceRow } from '../payments/types.ts';
 import { type BlockDocument, decodeEntry, type EntryDocument, toNumber } from './block-codec.ts';
-import { JOURNAL, journalBooks, MongoJournal } from './journal.ts';
+import { byHeight, JOURNAL, journalBooks, MongoJournal } from './journal.ts';
 import { trialBalance } from './trial-balance.ts';
 
 /** An entry cut out of its block. */
@@ -31,8 +31,8 @@ export class MongoJournalQueries extends MongoJournal implements JournalQueries 
     const range = from === null ? {} : { '_id.height': { [reach]: BigInt(from.height) } };
     const rows = await this.#blocks
       .aggregate<EntryRow>([
-        { $match: { 'entries.postings.account': account, ...range } },
-        { $sort: { '_id.height': order } },
+        { $match: { ...(await this.touching(account)), ...range } },
+        { $sort: byHeight(order) },
         // Each of these blocks has at least one of its entries; the first may only have ones before the cursor.
         { $limit: limit + 1 },
         ...cutIntoEntries(direction),

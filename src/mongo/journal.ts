@@ -1,6 +1,8 @@
 import type { ClientSession, Collection, Db, FindOptions } from 'mongodb';
 import type { AppendResult, EncodedBlock, JournalPort } from '../ledger/ports.ts';
 import type { Balance, Block, Placed, StoredBlock } from '../ledger/types.ts';
+import { accountHash } from './account-hash.ts';
+import { ACCOUNTS, type AccountDocument } from './accounts.ts';
 import {
   type BlockDocument,
   decodeBlock,
@@ -19,11 +21,8 @@ const HEIGHT_MAX = 2n ** 63n - 1n;
 /** The journal collection. Blocks are only ever inserted. */
 export class MongoJournal implements JournalPort {
   readonly #blocks: Collection<BlockDocument>;
-  readonly #accounts: Collection<{ _id: string }>;
-
   constructor(readonly db: Db) {
     this.#blocks = db.collection(JOURNAL);
-    this.#accounts = db.collection('accounts');
   }
 
   /** Of every read below. */
@@ -51,6 +50,13 @@ export class MongoJournal implements JournalPort {
     const below = { $gte: { book, height: 0n }, $lte: { book, height: HEIGHT_MAX } };
     const document = await this.#blocks.findOne({ _id: below }, { sort: { _id: -1 }, session: this.#session });
     return document && decodeBlock(document);
+  }
+
+  /** The era of the highest block of a book. Those of blocks to come are not below it. */
+  async era(book: number): Promise<number> {
+    const below = { $gte: { book, height: 0n }, $lte: { book, height: HEIGHT_MAX } };
+    const options = { sort: { _id: -1 }, projection: { era: 1 }, session: this.#session } as const;
+    return (await this.#blocks.findOne({ _id: below }, options))?.era ?? 0;
   }
 
   async read(book: number, fromHeight: number, limit: number): Promise<StoredBlock[]> {
@@ -81,20 +87,25 @@ export class MongoJournal implements JournalPort {
     );
   }
 
-  /** One seek into the index by account and height for each account, all in one command. */
+  /** Seeks into the index, era by era from the latest back, for each account, all in one command. */
   async balances(accounts: readonly string[]): Promise<Map<string, Balance>> {
-    const rows = await this.#accounts
-      .aggregate<{ _id: string; last: LastPosting[] }>(
+    if (accounts.length === 0) return new Map();
+    const wanted = accounts.map((account) => ({ account, hash: BigInt(accountHash(account)) }));
+    const rows = await this.db
+      .aggregate<{ account: string; last: (Omit<LastPosting, 'posting'> & Partial<LastPosting>)[] }>(
         [
-          { $match: { _id: { $in: accounts } } },
-          { $project: { _id: 1 } },
+          { $documents: wanted },
+          { $lookup: { from: ACCOUNTS, localField: 'account', foreignField: '_id', as: 'who' } },
           {
             $lookup: {
               from: JOURNAL,
-              localField: '_id',
-              foreignField: 'entries.postings.account',
-              let: { account: '$_id' },
-              pipeline: lastPosting('$$account'),
+              localField: 'hash',
+              foreignField: 'touched',
+              let: { account: '$account', since: { $ifNull: [{ $first: '$who.era' }, 0] } },
+              pipeline: [
+                { $match: { ...sinceEra(0), $expr: { $gte: ['$era', '$$since'] } } },
+                ...lastPosting('$$account'),
+              ],
               as: 'last',
             },
           },
@@ -103,7 +114,16 @@ export class MongoJournal implements JournalPort {
         { session: this.#session },
       )
       .toArray();
-    return new Map(rows.map(({ _id, last }) => [_id, balanceOf(last[0]!)]));
+    const found = new Map<string, Balance>();
+    for (const { account, last } of rows) {
+      const { height, at, posting } = last[0]!;
+      // What was found may be of another account that has the same hash.
+      const balance = posting
+        ? balanceOf({ height, at, posting })
+        : await this.balanceAt(account, Number.MAX_SAFE_INTEGER);
+      if (balance) found.set(account, balance);
+    }
+    return found;
   }
 
   /** The latest balance of one account at or below a height; null: not posted to by then. */
@@ -111,13 +131,21 @@ export class MongoJournal implements JournalPort {
     const [last] = await this.#blocks
       .aggregate<LastPosting>(
         [
-          { $match: { 'entries.postings.account': account, '_id.height': { $lte: BigInt(height) } } },
+          { $match: { ...(await this.touching(account)), '_id.height': { $lte: BigInt(height) } } },
           ...lastPosting({ $literal: account }),
         ],
         { session: this.#session },
       )
       .toArray();
     return last ? balanceOf(last) : null;
+  }
+
+  /** The condition of blocks that touch an account. */
+  protected async touching(account: string): Promise<object> {
+    const options = { projection: { era: 1 }, session: this.#session };
+    const known = await this.db.collection<AccountDocument>(ACCOUNTS).findOne({ _id: account }, options);
+    const touched = BigInt(accountHash(account));
+    return { ...sinceEra(known?.era ?? 0), touched, 'entries.postings.account': account };
   }
 
   /** The height of the last block of a book at or before a time (ms); 0: none. Block times never go backwards. */
@@ -156,12 +184,22 @@ interface LastPosting {
   posting: { posted: bigint; held: bigint };
 }
 
-/** Of the blocks that touch an account (an expression), the highest, and the last posting to the account in it. */
+/** Without the era a query could not use the index that begins with it. */
+function sinceEra(era: number): object {
+  return { era: { $gte: era } };
+}
+
+/** The order in which the index holds the blocks that touch an account. */
+export function byHeight(order: 1 | -1): Record<string, 1 | -1> {
+  return { era: order, '_id.height': order };
+}
+
+/** Of some blocks the highest, and in it the last posting to an account (an expression), if there is one. */
 function lastPosting(account: unknown): object[] {
   const touches = { $in: [account, '$$entry.postings.account'] };
   const isIts = { $eq: ['$$posting.account', account] };
   return [
-    { $sort: { '_id.height': -1 } },
+    { $sort: byHeight(-1) },
     { $limit: 1 },
     { $project: { at: 1, entry: { $last: { $filter: { input: '$entries', as: 'entry', cond: touches } } } } },
     {

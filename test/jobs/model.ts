@@ -16,6 +16,7 @@ import type {
   Span,
   StoredBlock,
 } from '../../src/ledger/types.ts';
+import { postingsIn } from '../../src/ledger/types.ts';
 import { isCrossing, isOfUsers, type ModelPart, type ModelParts, partsOf } from './model-parts.ts';
 
 /** Everything without `readonly`, all the way down. */
@@ -40,6 +41,7 @@ export class Model {
   claims: Mutable<Claim>[] = [];
   rows: Mutable<PaymentRow>[] = [];
   readonly checkpoints = new Map<number, number>();
+  readonly indexFaults = new Map<StoredBlock, string>();
   readonly snapshotsUpTo = new Map<number, number>();
   readonly #balances = new Map<string, bigint>();
   #commands = 0;
@@ -134,6 +136,7 @@ export class Model {
       term,
       at: BEGINNING + height * 3_600_000,
       kind,
+      postingsBelow: below ? below.postingsBelow + postingsIn(below as StoredBlock) : 0,
       entries,
       hash: new Uint8Array(32),
     }) as Mutable<StoredBlock>;
@@ -164,7 +167,10 @@ export class Model {
   /** Hashes and links a book anew, as somebody would who changed it and wants to hide it. */
   forge(book = 0): void {
     let prev: Uint8Array = new Uint8Array(32);
+    let postingsBelow = 0;
     for (const block of this.blocks(book)) {
+      block.postingsBelow = postingsBelow;
+      postingsBelow += postingsIn(block as StoredBlock);
       block.prev = prev;
       block.hash = hashOf(block as StoredBlock);
       prev = block.hash;
@@ -196,7 +202,8 @@ export class Model {
       accounts: () => each(model.accounts),
       async *blocks(book, toHeight) {
         for (const block of model.blocks(book) as StoredBlock[]) {
-          if (block.height <= toHeight) yield { block, recomputedHash: hashOf(block) };
+          if (block.height > toHeight) continue;
+          yield { block, recomputedHash: hashOf(block), indexFault: model.indexFaults.get(block) ?? null };
         }
       },
       paymentRows: (book, toHeight) =>

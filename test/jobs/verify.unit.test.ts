@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Break } from '../../src/jobs/breaks.ts';
 import { type VerifyOptions, verify } from '../../src/jobs/verify.ts';
+import type { StoredBlock } from '../../src/ledger/types.ts';
 import { hashOf, Model, NOW, randomModel } from './model.ts';
 
 const OPTIONS: VerifyOptions = { clock: { now: () => NOW }, claimAgeMsMax: 60_000 };
@@ -205,6 +206,23 @@ const FAULTS: readonly Fault[] = [
     (model) => {
       model.blocks()[2]!.kind = 'term';
       model.forge();
+    },
+    [{ kind: 'malformed_block', book: 0, height: 3 }],
+  ],
+  [
+    'a wrong count of the postings below',
+    (model) => {
+      model.forge();
+      const block = model.blocks()[4]!;
+      block.postingsBelow += 2;
+      block.hash = hashOf(block as StoredBlock);
+    },
+    [{ kind: 'malformed_block', book: 0, height: 5 }],
+  ],
+  [
+    'a block that the index does not find by its accounts',
+    (model) => {
+      model.indexFaults.set(model.blocks()[2] as StoredBlock, 'it is under another era');
     },
     [{ kind: 'malformed_block', book: 0, height: 3 }],
   ],

@@ -4,7 +4,8 @@ import { BSON } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import type { Claim } from '../../src/ledger/ports.ts';
 import type { Block, Entry } from '../../src/ledger/types.ts';
-import { type BlockDocument, decodeBlock, encodeBlock, hashOfBytes } from '../../src/mongo/block-codec.ts';
+import { accountHash } from '../../src/mongo/account-hash.ts';
+import { type BlockDocument, decodeBlock, encodeBlock, hashOfBytes, indexFault } from '../../src/mongo/block-codec.ts';
 import { type ClaimDocument, decodeClaim, encodeClaim } from '../../src/mongo/claim-codec.ts';
 import { aPayment } from '../support/commands.ts';
 
@@ -46,6 +47,7 @@ const block: fc.Arbitrary<Block> = fc.record({
   term: fc.nat(),
   at: fc.nat(4e12),
   kind: fc.constantFrom('entries' as const, 'term' as const, 'seal' as const),
+  postingsBelow: fc.nat(2 ** 48),
   entries: fc.array(entry, { maxLength: 30 }),
 });
 
@@ -81,6 +83,35 @@ describe('a block as BSON', () => {
       expect(recomputed !== null && Buffer.from(recomputed).equals(stored)).toBe(false);
     },
   );
+});
+
+describe('what the index finds a block by', () => {
+  const posting = (account: string) => ({ account, amount: 1n, currency: 'EUR', posted: 1n, held: 0n });
+  const aBlock: Block = {
+    book: 0,
+    height: 7,
+    prev: new Uint8Array(32),
+    term: 1,
+    at: 0,
+    kind: 'entries',
+    postingsBelow: 3 * 2 ** 18 + 5,
+    entries: [{ id: 'i', key: 'k', kind: 'payment', postings: ['a', 'b', 'a'].map(posting), details: {} }],
+  };
+  const stored = () => read<BlockDocument>(encodeBlock(aBlock).bytes);
+
+  it('is its era, and each of its accounts once', () => {
+    expect(stored()).toMatchObject({ era: 3, touched: [accountHash('a'), accountHash('b')].map(BigInt) });
+    expect(indexFault(stored(), aBlock)).toBeNull();
+  });
+
+  it.each<[string, Partial<BlockDocument>, RegExp]>([
+    ['another era', { era: 2 }, /era 3.*under 2/],
+    ['an account less', { touched: [BigInt(accountHash('a'))] }, /not indexed by the accounts/],
+    ['an account more', { touched: [...stored().touched, 9n] }, /not indexed by the accounts/],
+    ['another account', { touched: [BigInt(accountHash('a')), 9n] }, /not indexed by the accounts/],
+  ])('is a fault when it is %s', (_, change, fault) => {
+    expect(indexFault({ ...stored(), ...change }, aBlock)).toMatch(fault);
+  });
 });
 
 describe('a claim as BSON', () => {

@@ -1,5 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Entry, Posting, StoredBlock } from '../../src/ledger/types.ts';
+import { accountHash } from '../../src/mongo/account-hash.ts';
+import { MongoAccountsStore } from '../../src/mongo/accounts-store.ts';
+import { byHeight, MongoJournal } from '../../src/mongo/journal.ts';
 import { MongoJournalQueries } from '../../src/mongo/journal-queries.ts';
 import { migrateUp } from '../../src/mongo/migrate.ts';
 import type { PlacedAt, Position } from '../../src/payments/ports.ts';
@@ -38,6 +41,8 @@ function entryOf(book: number, height: number, index: number, paid: bigint): Ent
 async function writeBook(book: number): Promise<void> {
   let prev: Uint8Array = new Uint8Array(32);
   let paid = 0n;
+  // Far apart, so that the blocks are spread over several eras.
+  let postingsBelow = 0;
   for (let height = 1; height <= HEIGHTS; height++) {
     const entries: Entry[] = [];
     for (let index = 0; index < (height * (book + 2)) % 6; index++) {
@@ -46,10 +51,12 @@ async function writeBook(book: number): Promise<void> {
       entries.push(entry);
     }
     const kind = entries.length === 0 ? 'term' : 'entries';
-    const block = { book, height, prev, term: 1, at: EPOCH + Math.floor(height / 2) * 10, kind, entries } as const;
+    const at = EPOCH + Math.floor(height / 2) * 10;
+    const block = { book, height, prev, term: 1, at, kind, postingsBelow, entries } as const;
     const encoded = queries.encode(block);
     expect(await queries.append([encoded])).toMatchObject({ ended: 'done' });
     prev = encoded.hash;
+    postingsBelow += 100_000;
   }
 }
 
@@ -137,4 +144,70 @@ it('the height at each time is that of the last block by then', async () => {
       expect(await queries.heightAt(book, at)).toBe(last?.height ?? 0);
     }
   }
+});
+
+describe('the accounts of a block', () => {
+  const own = useDatabase();
+  const [book, other] = [0, 1];
+  let journal: MongoJournalQueries;
+  beforeAll(async () => {
+    await migrateUp(own.db);
+    journal = new MongoJournalQueries(own.db);
+  });
+
+  const posting = (account: string, posted: bigint) => ({ account, amount: 1n, currency: 'EUR', posted, held: 0n });
+  const entry = (id: string, accounts: readonly string[], posted: bigint): Entry => {
+    return { id, key: id, kind: 'payment', postings: accounts.map((one) => posting(one, posted)), details: {} };
+  };
+  const append = async (height: number, entries: readonly Entry[], inBook = book, postingsBelow = height * 2 ** 18) => {
+    const base = { book: inBook, height, prev: new Uint8Array(32), term: 1, at: height, kind: 'entries' } as const;
+    const encoded = journal.encode({ ...base, postingsBelow, entries });
+    expect(await journal.append([encoded])).toMatchObject({ ended: 'done' });
+  };
+
+  it('are told apart when two have the same hash', async () => {
+    await append(1, [entry('txn_one', ['twin'], 7n)]);
+    await append(2, [entry('txn_two', ['lonely'], 9n)]);
+    // As if the account of the second block had the hash of the one of the first.
+    const touched = [BigInt(accountHash('twin')), BigInt(accountHash('lonely'))];
+    const second = { _id: { book, height: 2n } } as object;
+    await own.db.collection('journal').updateOne(second, { $set: { touched } });
+    expect(await journal.balances(['twin', 'lonely', 'nobody'])).toEqual(
+      new Map([
+        ['twin', { posted: 7n, held: 0n, height: 1, at: 1 }],
+        ['lonely', { posted: 9n, held: 0n, height: 2, at: 2 }],
+      ]),
+    );
+    expect(idsOf(await journal.entriesOf('twin', null, 'older', 5))).toEqual(['txn_one']);
+  });
+
+  it('are looked for from the era on in which they were opened', async () => {
+    for (let height = 1; height <= 40; height++) await append(height, [entry(`txn_old${height}`, ['old'], 1n)], other);
+    const accounts = new MongoAccountsStore(own.db);
+    const young = { ...anAccount('young', { book: other }), metadata: {}, createdAt: new Date() };
+    await accounts.insert(young);
+    const keysExamined = async (account: string) => {
+      const explained = await own.db.command({
+        explain: {
+          aggregate: 'journal',
+          pipeline: [{ $match: await conditionFor(account) }, { $sort: byHeight(-1) }, { $limit: 1 }],
+          cursor: {},
+        },
+        verbosity: 'executionStats',
+      });
+      return Number(explained.executionStats.totalKeysExamined);
+    };
+    expect(await keysExamined('nobody')).toBeGreaterThan(30);
+    expect(await keysExamined('young')).toBeLessThan(5);
+    await append(41, [entry('txn_young', ['young'], 3n)], other);
+    expect((await journal.balances(['young'])).get('young')).toMatchObject({ posted: 3n, height: 41 });
+    expect(idsOf(await journal.entriesOf('young', null, 'newer', 5))).toEqual(['txn_young']);
+  });
+
+  class Conditions extends MongoJournal {
+    for(account: string): Promise<object> {
+      return this.touching(account);
+    }
+  }
+  const conditionFor = (account: string) => new Conditions(own.db).for(account);
 });

@@ -12,8 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => client.close());
 
+const EMPTY = { postingsBelow: 0, entries: [] };
+
 function aTerm(height: number) {
-  const block = { book: 0, height, prev: new Uint8Array(32), term: height, at: 1, kind: 'term' as const, entries: [] };
+  const block = { book: 0, height, prev: new Uint8Array(32), term: height, at: 1, kind: 'term' as const, ...EMPTY };
   return new MongoJournal(database.db).encode(block);
 }
 

@@ -1,7 +1,7 @@
 import { BSON, type Document } from 'mongodb';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { type VerifyReport, verify } from '../../src/jobs/verify.ts';
-import type { StoredBlock } from '../../src/ledger/types.ts';
+import { postingsIn, type StoredBlock } from '../../src/ledger/types.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
 import { MongoBalanceSnapshots } from '../../src/mongo/balance-snapshots.ts';
 import { MongoJournal } from '../../src/mongo/journal.ts';
@@ -61,6 +61,12 @@ async function forge(height: number, change: (block: StoredBlock) => Partial<Sto
   const { bytes } = journal.encode({ ...block!, ...change(block!) });
   await collection('journal').deleteOne(at(height));
   await service.db.collection('journal').insertOne(BSON.deserialize(bytes, { useBigInt64: true }));
+}
+
+/** The same again, in the place that follows. */
+function onTopOf(block: StoredBlock): Partial<StoredBlock> {
+  const { height, hash, postingsBelow } = block;
+  return { height: height + 1, prev: hash, postingsBelow: postingsBelow + postingsIn(block) };
 }
 
 /** Both postings of an entry, and their running balances, moved by so much. */
@@ -124,7 +130,7 @@ const ROWS: Row[] = [
   ],
   [
     'a payment that stands twice',
-    () => forge(tip() + 1, ({ height, hash }) => ({ height: height + 1, prev: hash })),
+    () => forge(tip() + 1, onTopOf),
     ['doubled_entry', 'wrong_running_balance'],
     () => ({ kind: 'doubled_entry', height: tip() + 1 }),
   ],
