@@ -38,8 +38,8 @@ export interface KnownTask {
 
 /**
  * Admits commands in groups, one group in flight: whoever arrives meanwhile forms the next. A group is one claim
- * document. It is sent off together with the round that writes the group before it, so that the members of the replica
- * set flush and replicate both at once, and the groups are as large as the load allows.
+ * document. While a round is being written nothing is claimed: a majority write costs the same whatever it holds, so that
+ * fewer and larger ones carry more than claims and rounds that overlap.
  */
 export class Admission {
   #queue: Task[] = [];
@@ -71,6 +71,8 @@ export class Admission {
       await this.deps.runtime.turn();
       while (this.#queue.length > 0 && !this.#stopped) {
         await this.deps.rounds.roundEnd();
+        // Those whose callers were answered by that round, and come again at once, too.
+        await this.deps.runtime.turn();
         if (!this.#stopped) await this.#admit(this.#take());
       }
     } finally {

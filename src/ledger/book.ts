@@ -145,11 +145,13 @@ export class Book {
 
   #decideOne({ task, part }: Work, undo: Undo): Entry {
     const { id, key, kind, legs, details } = task.command;
-    const base = part.span ? { id, key, span: part.span, details } : { id, key, details };
     const isFinal = part.suspense.length > 0;
     if (!isFinal) {
       const reason = task.expired && !task.progress?.hasBegun ? 'expired' : this.#refusal(part);
-      if (reason !== null) return { ...base, kind: 'rejected', postings: [], rejection: { reason, kind, legs } };
+      if (reason !== null) {
+        const rejection = { reason, kind, legs };
+        return { id, key, kind: 'rejected', ...spanOf(part), postings: [], rejection, details };
+      }
     }
     const postings: Posting[] = [];
     for (let i = 0; i < part.legs.length; i++) {
@@ -157,7 +159,8 @@ export class Book {
       const fits = !isFinal || this.#refusalOf(part.legs[i]!, slot) === null;
       postings.push(this.#post(fits ? slot : part.suspense[i]!, part.legs[i]!, undo));
     }
-    return { ...base, kind, postings };
+    // Most stay within one book: nothing is copied for them.
+    return part.span ? { id, key, kind, span: part.span, postings, details } : { id, key, kind, postings, details };
   }
 
   #post(slot: number, { amount, currency }: Leg, undo: Undo): Posting {
@@ -187,6 +190,10 @@ export class Book {
     }
     return posted > BALANCE_MAX || (max !== null && posted > max) ? 'balance_limit_exceeded' : null;
   }
+}
+
+function spanOf({ span }: Part): Pick<Entry, 'span'> {
+  return span ? { span } : {};
 }
 
 /** A part of a command, to be decided. */

@@ -148,7 +148,15 @@ export class Engine implements Ledger {
     await this.#finisher.stop();
   }
 
-  async submit(command: Command): Promise<Outcome> {
+  submit(command: Command): Promise<Outcome> {
+    try {
+      return this.#submit(command);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #submit(command: Command): Promise<Outcome> {
     if (this.#stopping) throw new LedgerError('unavailable', 'the ledger is shutting down; nothing was written');
     checkCommand(command);
     const running = this.#inFlight.byKey(command.key);
@@ -162,7 +170,7 @@ export class Engine implements Ledger {
     const recent = this.#recent.get(command.key);
     if (recent) {
       if (recent.fingerprint !== command.fingerprint) throw keyReused();
-      return { ...recent.placed, replayed: true };
+      return Promise.resolve({ ...recent.placed, replayed: true });
     }
     this.#inFlight.checkRoomFor(estimatedBytes(command), command.legs.length);
     const task = new Task(command, this.#patience(), this.#runtime.elapsed() + this.limits.expireAfterMs);

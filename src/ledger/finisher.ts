@@ -1,5 +1,5 @@
 import type { ClaimsPort, CrashPoint, Log, Runtime } from './ports.ts';
-import type { Task } from './task.ts';
+import type { OpenClaim, Task } from './task.ts';
 
 const FLUSH_MS = 200;
 const FLUSH_CLAIMS_MAX = 1000;
@@ -16,8 +16,7 @@ interface FinisherDeps {
  * mark that gets lost is made by recovery.
  */
 export class Finisher {
-  readonly #open = new Map<string, { left: number }>();
-  readonly #claimOf = new WeakMap<Task, string>();
+  readonly #open = new Set<string>();
   readonly #stop = new AbortController();
   #done: string[] = [];
   #flushing: Promise<void> | null = null;
@@ -28,8 +27,9 @@ export class Finisher {
   /** Watches a claim of this process. */
   open(claimId: string, tasks: readonly Task[]): void {
     const open = tasks.filter((task) => task.state !== 'settled');
-    this.#open.set(claimId, { left: open.length });
-    for (const task of open) this.#claimOf.set(task, claimId);
+    const claim: OpenClaim = { id: claimId, left: open.length };
+    this.#open.add(claimId);
+    for (const task of open) task.claim = claim;
     if (open.length === 0) this.#finish(claimId);
   }
 
@@ -38,9 +38,9 @@ export class Finisher {
   }
 
   settled(task: Task): void {
-    const claimId = this.#claimOf.get(task);
-    const claim = claimId === undefined ? undefined : this.#open.get(claimId);
-    if (claimId !== undefined && claim !== undefined && --claim.left === 0) this.#finish(claimId);
+    const { claim } = task;
+    task.claim = null;
+    if (claim !== null && --claim.left === 0) this.#finish(claim.id);
   }
 
   /** Marks at once what is still to be marked. */

@@ -21,23 +21,25 @@ interface PartState {
   standing: Placed | null;
 }
 
+const NONE: readonly never[] = [];
+
 /**
  * How far a command is. It begins with its debits (or, within one book, with all of it); once these are decided, its
  * credits or its reversals follow. Decisions that did not land are forgotten by `forgetDecisions`.
  */
 export class Progress {
-  readonly #first: PartState[];
-  readonly #credits: PartState[];
-  readonly #reversals: PartState[];
-  readonly #all: PartState[];
+  readonly #first: readonly PartState[];
+  readonly #credits: readonly PartState[];
+  readonly #reversals: readonly PartState[];
+  readonly #all: readonly PartState[];
   /** Every pinned slot, each as often as it is pinned. */
   readonly pinned: readonly number[];
 
   constructor(first: readonly Part[], credits: readonly Part[], reversals: readonly Part[], pinned: readonly number[]) {
     this.#first = first.map(open);
-    this.#credits = credits.map(open);
-    this.#reversals = reversals.map(open);
-    this.#all = [...this.#first, ...this.#credits, ...this.#reversals];
+    this.#credits = credits.length === 0 ? NONE : credits.map(open);
+    this.#reversals = reversals.length === 0 ? NONE : reversals.map(open);
+    this.#all = credits.length === 0 ? this.#first : [...this.#first, ...this.#credits, ...this.#reversals];
     this.pinned = pinned;
   }
 
@@ -90,7 +92,7 @@ export class Progress {
   }
 
   /** Credits when no debit was rejected; else the reversals of those that were not. */
-  #following(entryOf: (state: PartState) => Entry | null): PartState[] {
+  #following(entryOf: (state: PartState) => Entry | null): readonly PartState[] {
     if (!this.#first.some((state) => entryOf(state)?.rejection)) return this.#credits;
     return this.#reversals.filter((_, i) => !entryOf(this.#first[i]!)?.rejection);
   }

@@ -18,6 +18,13 @@ interface Waiter {
   readonly replayed: boolean;
 }
 
+/** A claim of this process, until each of its commands is settled. */
+export interface OpenClaim {
+  readonly id: string;
+  /** How many of its commands are not. */
+  left: number;
+}
+
 /** One command on its way through this process, and the callers that wait for its outcome. */
 export class Task {
   state: TaskState = 'queued';
@@ -25,6 +32,8 @@ export class Task {
   progress: Progress | null = null;
   /** Given up while it stands nowhere: its only possible outcome is the rejection `expired`. */
   expired = false;
+  /** The claim of this process that it is in; null: none, or that of another. */
+  claim: OpenClaim | null = null;
   readonly bytes: number;
   #waiters: Waiter[] = [];
 
@@ -69,7 +78,10 @@ export class Task {
   }
 
   answer(placed: Placed, replayed = false): void {
-    for (const waiter of this.#waiters) waiter.resolve({ ...placed, replayed: replayed || waiter.replayed });
+    const { entry, book, height, at } = placed;
+    for (const waiter of this.#waiters) {
+      waiter.resolve({ entry, book, height, at, replayed: replayed || waiter.replayed });
+    }
     this.#waiters = [];
   }
 

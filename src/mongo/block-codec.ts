@@ -19,9 +19,11 @@ import { BsonWriter, type Field, field, positions } from './bson-writer.ts';
 /**
  * A block as a document:
  * `{_id: {book, height}, prev, hash, term, at, kind, entries: [{id, key, kind, postings: [{account, amount, currency,
- * posted, held}], rejection?, reference?, description?, metadata?}], postingsBelow, era, touched: [...]}`.
+ * posted, held}], rejection?, reference?, description?, metadata?}], postingsBelow, era, touched: [...],
+ * lastEntry: [...]}`.
  *
- * `era` and `touched` are for the index: {@link eraOf} and the {@link accountHash} of each account posted to.
+ * The last three are for looking accounts up: {@link eraOf}, the {@link accountHash} of each account posted to, and for
+ * each of these the index of the last entry that posts to it.
  *
  * `hash` is the SHA-256 over the document's own BSON with the 32 bytes of `hash` set to zero. So it covers every byte,
  * the position and the hash of the block below included, and can be checked without decoding anything.
@@ -37,6 +39,7 @@ export interface BlockDocument {
   postingsBelow: bigint;
   era: number;
   touched: bigint[];
+  lastEntry: number[];
 }
 
 export interface EntryDocument extends DetailsFields {
@@ -97,6 +100,7 @@ const F = {
   postingsBelow: field('int64', 'postingsBelow'),
   era: field('int32', 'era'),
   touched: field('array', 'touched'),
+  lastEntry: field('array', 'lastEntry'),
 } as const;
 const documentAt = positions('document');
 const int32At = positions('int32');
@@ -130,10 +134,15 @@ export function encodeBlock(block: Block): EncodedBlock {
 function writeIndexed(w: BsonWriter, block: Block): void {
   w.safeInt64(F.postingsBelow, block.postingsBelow);
   w.int32(F.era, eraOf(block));
+  const lastEntries = lastEntriesIn(block);
   const touched = w.open(F.touched);
   let index = 0;
-  for (const hash of touchedIn(block)) w.safeInt64(int64At(index++), hash);
+  for (const hash of lastEntries.keys()) w.safeInt64(int64At(index++), hash);
   w.end(touched);
+  const last = w.open(F.lastEntry);
+  index = 0;
+  for (const entry of lastEntries.values()) w.int32(int32At(index++), entry);
+  w.end(last);
 }
 
 /** The era of a block: so many postings are looked up in one. Within a book it never goes back. */
@@ -141,10 +150,13 @@ export function eraOf({ postingsBelow }: Pick<Block, 'postingsBelow'>): number {
   return Math.floor(postingsBelow / POSTINGS_PER_ERA);
 }
 
-function touchedIn({ entries }: Block): Set<number> {
-  const hashes = new Set<number>();
-  for (const { postings } of entries) for (const { account } of postings) hashes.add(accountHash(account));
-  return hashes;
+/** By the hash of each account posted to: which entry does so last. */
+function lastEntriesIn({ entries }: Block): Map<number, number> {
+  const last = new Map<number, number>();
+  for (let i = 0; i < entries.length; i++) {
+    for (const { account } of entries[i]!.postings) last.set(accountHash(account), i);
+  }
+  return last;
 }
 
 function writeEntry(w: BsonWriter, index: number, entry: Entry): void {
@@ -256,10 +268,11 @@ export function decodeBlock(document: BlockDocument): StoredBlock {
 export function indexFault(document: BlockDocument, block: Block): string | null {
   const era = eraOf(block);
   if (document.era !== era) return `it belongs to era ${era} and is indexed under ${document.era}`;
-  const touched = touchedIn(block);
-  const indexed = new Set(document.touched.map(Number));
-  const differ = document.touched.length !== touched.size || [...touched].some((hash) => !indexed.has(hash));
-  return differ ? 'it is not indexed by the accounts that it posts to' : null;
+  const wanted = lastEntriesIn(block);
+  const { touched, lastEntry } = document;
+  const isSame = touched.length === wanted.size && lastEntry.length === wanted.size;
+  if (isSame && touched.every((hash, i) => wanted.get(Number(hash)) === lastEntry[i])) return null;
+  return 'it is not indexed by the accounts that it posts to';
 }
 
 /** Recomputes the hash of a block from its bytes as they are stored. Null: they have no hash field where one belongs. */

@@ -101,10 +101,11 @@ export class MongoJournal implements JournalPort {
               from: JOURNAL,
               localField: 'hash',
               foreignField: 'touched',
-              let: { account: '$account', since: { $ifNull: [{ $first: '$who.era' }, 0] } },
+              let: { account: '$account', hash: '$hash', since: { $ifNull: [{ $first: '$who.era' }, 0] } },
               pipeline: [
                 { $match: { ...sinceEra(0), $expr: { $gte: ['$era', '$$since'] } } },
-                ...lastPosting('$$account'),
+                ...highest(IN_LAST_ENTRY),
+                postingTo('$$account'),
               ],
               as: 'last',
             },
@@ -128,11 +129,13 @@ export class MongoJournal implements JournalPort {
 
   /** The latest balance of one account at or below a height; null: not posted to by then. */
   async balanceAt(account: string, height: number): Promise<Balance | null> {
+    const literal = { $literal: account };
     const [last] = await this.#blocks
       .aggregate<LastPosting>(
         [
           { $match: { ...(await this.touching(account)), '_id.height': { $lte: BigInt(height) } } },
-          ...lastPosting({ $literal: account }),
+          ...highest(lastOfEntries(literal)),
+          postingTo(literal),
         ],
         { session: this.#session },
       )
@@ -194,23 +197,27 @@ export function byHeight(order: 1 | -1): Record<string, 1 | -1> {
   return { era: order, '_id.height': order };
 }
 
-/** Of some blocks the highest, and in it the last posting to an account (an expression), if there is one. */
-function lastPosting(account: unknown): object[] {
+/** An entry of a block: the last one that posts to any account with the hash `$$hash`. */
+const IN_LAST_ENTRY = {
+  $arrayElemAt: ['$entries', { $arrayElemAt: ['$lastEntry', { $indexOfArray: ['$touched', '$$hash'] }] }],
+};
+
+/** The same, for an account (an expression) whose hash others may have, too. Each entry is looked at. */
+function lastOfEntries(account: object): object {
   const touches = { $in: [account, '$$entry.postings.account'] };
+  return { $last: { $filter: { input: '$entries', as: 'entry', cond: touches } } };
+}
+
+/** Of some blocks the highest, and of that one an entry (an expression). */
+function highest(entry: object): object[] {
+  return [{ $sort: byHeight(-1) }, { $limit: 1 }, { $project: { at: 1, entry } }];
+}
+
+/** The posting of that entry to an account (an expression), if there is one. */
+function postingTo(account: unknown): object {
   const isIts = { $eq: ['$$posting.account', account] };
-  return [
-    { $sort: byHeight(-1) },
-    { $limit: 1 },
-    { $project: { at: 1, entry: { $last: { $filter: { input: '$entries', as: 'entry', cond: touches } } } } },
-    {
-      $project: {
-        _id: 0,
-        height: '$_id.height',
-        at: 1,
-        posting: { $last: { $filter: { input: '$entry.postings', as: 'posting', cond: isIts } } },
-      },
-    },
-  ];
+  const posting = { $last: { $filter: { input: '$entry.postings', as: 'posting', cond: isIts } } };
+  return { $project: { _id: 0, height: '$_id.height', at: 1, posting } };
 }
 
 function balanceOf({ height, at, posting }: LastPosting): Balance {

@@ -95,19 +95,23 @@ describe('what the index finds a block by', () => {
     at: 0,
     kind: 'entries',
     postingsBelow: 3 * 2 ** 18 + 5,
-    entries: [{ id: 'i', key: 'k', kind: 'payment', postings: ['a', 'b', 'a'].map(posting), details: {} }],
+    entries: [['a', 'b', 'a'], ['a']].map((accounts) => {
+      return { id: 'i', key: 'k', kind: 'payment', postings: accounts.map(posting), details: {} };
+    }),
   };
   const stored = () => read<BlockDocument>(encodeBlock(aBlock).bytes);
 
-  it('is its era, and each of its accounts once', () => {
-    expect(stored()).toMatchObject({ era: 3, touched: [accountHash('a'), accountHash('b')].map(BigInt) });
+  it('is its era, and each of its accounts once, with the last entry that posts to it', () => {
+    const touched = [accountHash('a'), accountHash('b')].map(BigInt);
+    expect(stored()).toMatchObject({ era: 3, touched, lastEntry: [1, 0] });
     expect(indexFault(stored(), aBlock)).toBeNull();
   });
 
   it.each<[string, Partial<BlockDocument>, RegExp]>([
     ['another era', { era: 2 }, /era 3.*under 2/],
-    ['an account less', { touched: [BigInt(accountHash('a'))] }, /not indexed by the accounts/],
-    ['an account more', { touched: [...stored().touched, 9n] }, /not indexed by the accounts/],
+    ['an entry that is not the last', { lastEntry: [0, 0] }, /not indexed by the accounts/],
+    ['an account less', { touched: [BigInt(accountHash('a'))], lastEntry: [1] }, /not indexed by the accounts/],
+    ['an account more', { touched: [...stored().touched, 9n], lastEntry: [1, 0, 0] }, /not indexed by the accounts/],
     ['another account', { touched: [BigInt(accountHash('a')), 9n] }, /not indexed by the accounts/],
   ])('is a fault when it is %s', (_, change, fault) => {
     expect(indexFault({ ...stored(), ...change }, aBlock)).toMatch(fault);
