@@ -23,6 +23,7 @@ import { addBenchAccounts, engineInProcess } from './sides/engine.ts';
 import { overHttp } from './sides/http.ts';
 import { nativeTransactions } from './sides/native.ts';
 import { textbookTwoPhaseCommit } from './sides/textbook.ts';
+import { BOOKS, type Shape } from './workload.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -41,6 +42,13 @@ interface Run {
   readonly side: Side;
   readonly load: Load;
 }
+
+const SHAPES: Record<Shape, string> = {
+  uniform: 'uniform accounts',
+  hot: 'one hot account',
+  within: 'each transfer within a book',
+  across: 'each transfer between two books',
+};
 
 const log = createLog('warn');
 const folder = await mkdtemp(join(tmpdir(), 'kvitt-bench-'));
@@ -88,7 +96,7 @@ const native = await nativeTransactions(client, 'bench_native');
 const textbook = await textbookTwoPhaseCommit(client, 'bench_textbook');
 const blind = await blindInsert(client, 'bench_blind');
 const engine = await engineInProcess(client, 'bench_engine', log);
-const fourBooks = await engineInProcess(client, 'bench_four_books', log, 4);
+const fourBooks = await engineInProcess(client, 'bench_four_books', log, BOOKS);
 const http = (connections: number) =>
   overHttp('the engine over HTTP, one payment a request', service.address, '/v1/payments', key, connections);
 const nativeHttp = overHttp('native transactions over HTTP', `http://127.0.0.1:${nativePort}`, '/payments', key, 64);
@@ -103,6 +111,9 @@ const runs: Run[] = [
   { id: 'engine-uniform', side: engine, load: load('uniform', 64) },
   { id: 'blind-uniform', side: blind, load: load('uniform', 64) },
   { id: 'books-uniform', side: fourBooks, load: load('uniform', 64) },
+  { id: 'books-within', side: fourBooks, load: load('within', 64) },
+  { id: 'books-across', side: fourBooks, load: load('across', 64) },
+  { id: 'books-hot', side: fourBooks, load: load('hot', 64) },
   { id: 'engine-hot', side: engine, load: load('hot', 64) },
   { id: 'engine-512', side: engine, load: load('uniform', 512) },
   { id: 'books-512', side: fourBooks, load: load('uniform', 512) },
@@ -147,10 +158,9 @@ function today(): string {
 function rows(): Row[] {
   return runs.map(({ id, side, load: { shape, callers, bulk } }) => {
     const all = results.get(id)!;
-    const accounts = shape === 'hot' ? 'one hot account' : 'uniform accounts';
     return {
       side: side.name,
-      load: `${callers} callers${bulk > 1 ? ` × ${bulk.toLocaleString('en')}` : ''}, ${accounts}`,
+      load: `${callers} callers${bulk > 1 ? ` × ${bulk.toLocaleString('en')}` : ''}, ${SHAPES[shape]}`,
       perSecond: median(all.map(({ perSecond }) => perSecond)),
       p50Ms: median(all.map(({ p50Ms }) => p50Ms)),
       p99Ms: median(all.map(({ p99Ms }) => p99Ms)),
@@ -165,7 +175,10 @@ function ratios(): Ratio[] {
     ['engine × textbook two-phase commit, uniform', 'engine-uniform', 'textbook-uniform', null],
     ['engine × blind insert, 64 callers', 'engine-uniform', 'blind-uniform', 0.75],
     ['engine × blind insert, bulk', 'engine-bulk', 'blind-bulk', null],
-    ['four books × one book, 64 callers', 'books-uniform', 'engine-uniform', 0.5],
+    ['four books × one book, 64 callers, uniform', 'books-uniform', 'engine-uniform', 0.5],
+    ['four books × one book, 64 callers, each transfer within a book', 'books-within', 'engine-uniform', null],
+    ['four books × one book, 64 callers, each between two books', 'books-across', 'engine-uniform', null],
+    ['four books × one book, 64 callers, one hot account', 'books-hot', 'engine-hot', null],
     ['four books × one book, 512 callers', 'books-512', 'engine-512', null],
     ['HTTP × native transactions over HTTP, 64 connections', 'http-64', 'native-http', 5],
   ];

@@ -1,8 +1,14 @@
 import { uuidv7 } from 'uuidv7';
 import type { Command } from '../src/ledger/types.ts';
 
-/** Which accounts a transfer touches: `uniform`: random pairs; `hot`: everybody pays one merchant. */
-export type Shape = 'uniform' | 'hot';
+/**
+ * Which accounts a transfer touches: `uniform`: random pairs; `hot`: everybody pays one merchant; `within` and `across`:
+ * random pairs within one of four books, or between two of them.
+ */
+export type Shape = 'uniform' | 'hot' | 'within' | 'across';
+
+/** Accounts are spread over so many books in turn, where there are several. */
+export const BOOKS = 4;
 
 export const ACCOUNTS = 1000;
 
@@ -17,10 +23,21 @@ export interface Transfer {
 }
 
 export function randomTransfer(shape: Shape, accounts = ACCOUNTS): Transfer {
-  const from = 1 + Math.floor(Math.random() * (accounts - 1));
-  let to = shape === 'hot' ? 0 : 1 + Math.floor(Math.random() * (accounts - 1));
-  if (to === from) to = from === 1 ? 2 : from - 1;
-  return { source: accountId(from), destination: accountId(to), amount: BigInt(1 + Math.floor(Math.random() * 100)) };
+  const from = 1 + below(accounts - 1);
+  const to = shape === 'hot' ? 0 : otherThan(from, shape, accounts);
+  return { source: accountId(from), destination: accountId(to), amount: BigInt(1 + below(100)) };
+}
+
+function otherThan(from: number, shape: Shape, accounts: number): number {
+  for (;;) {
+    const to = 1 + below(accounts - 1);
+    const isWithin = to % BOOKS === from % BOOKS;
+    if (to !== from && (shape === 'uniform' || isWithin === (shape === 'within'))) return to;
+  }
+}
+
+function below(limit: number): number {
+  return Math.floor(Math.random() * limit);
 }
 
 export function commandOf({ source, destination, amount }: Transfer): Command {

@@ -34,7 +34,7 @@ export async function engineInProcess(client: MongoClient, database: string, log
   const engine = new Engine({ journal: new MongoJournal(db), claims: new MongoClaims(db), accounts, log });
   engine.start();
   return {
-    name: books === 1 ? 'the engine' : `the engine, ${books} books, most transfers between two of them`,
+    name: books === 1 ? 'the engine' : `the engine, ${books} books`,
     transfer: async (transfers) => {
       for (const { entry } of await Promise.all(transfers.map((transfer) => engine.submit(commandOf(transfer))))) {
         if (entry.kind === 'rejected') throw new Error(`${entry.id} was rejected: ${entry.rejection?.reason}`);
