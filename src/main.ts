@@ -114,6 +114,8 @@ export function createEngine(config: Config, db: Db, log: Logger): Engine {
     log,
     limits: {
       accountsInMemoryMax: config.ACCOUNTS_IN_MEMORY,
+      inFlightCommandsMax: config.QUEUE_COMMANDS_MAX,
+      inFlightBytesMax: config.QUEUE_MIB_MAX * MIB,
       recoverAfterMs: config.RECOVERY_AFTER_SECONDS * 1000,
     },
   });
@@ -227,6 +229,7 @@ function httpSettings(config: Config): HttpSettings {
   return {
     version: VERSION,
     bodyLimitBytes: MIB,
+    requestsMax: config.QUEUE_COMMANDS_MAX,
     rateLimitPerMinute: config.RATE_LIMIT_PER_MINUTE,
     requestTimeoutMs: 30_000,
     slowRequestMs: 2_000,
