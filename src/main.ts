@@ -36,6 +36,7 @@ import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, startEmbeddedSqs } from './queue/embed
 import { VERSION } from './version.ts';
 
 const MIB = 1 << 20;
+const READINESS_MS_MAX = 2_000;
 const PAYMENTS_POLL_MS = 200;
 /** Of all postings to an account meanwhile only the last one is written. */
 const BALANCES_POLL_MS = 5_000;
@@ -253,7 +254,8 @@ function healthOf(db: Db): HealthPort {
   return {
     readiness: async () => {
       try {
-        await db.command({ ping: 1 }, { timeoutMS: 2_000 });
+        // Not `timeoutMS`, which does not bound a command that waits for a primary or for a member that stalls.
+        await db.command({ ping: 1 }, { signal: AbortSignal.timeout(READINESS_MS_MAX) });
         return { ready: true, checks: { mongodb: 'ok' } };
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
