@@ -31,6 +31,11 @@ export class ServiceProcess {
     readonly logFile: string,
   ) {}
 
+  /** Of the process that runs now or ran last; 0: it was never started. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   /** Resolves once it answers that it is ready. */
   async start(): Promise<void> {
     const log = openSync(this.logFile, 'a');
