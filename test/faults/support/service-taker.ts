@@ -69,9 +69,9 @@ export class ServiceTaker implements Taker {
     return this.#process.address;
   }
 
-  /** Of the process that takes calls now. */
-  get pid(): number {
-    return this.#process.pid;
+  /** See {@link ServiceProcess.residentMiB}. */
+  residentMiB(): Promise<number | null> {
+    return this.#process.residentMiB();
   }
 
   /** Starts another one, sends it all calls from now on, and ends the one before in order. Answers its exit code. */

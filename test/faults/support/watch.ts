@@ -1,4 +1,3 @@
-import { residentMiB } from './process-memory.ts';
 import type { ServiceTaker } from './service-taker.ts';
 
 const EVERY_MS = 200;
@@ -23,8 +22,8 @@ export class Watch {
   }
 
   async #look(): Promise<void> {
-    const { pid, address } = this.service;
-    this.residentMiB = Math.max(this.residentMiB, (await residentMiB(pid)) ?? 0);
+    const { address } = this.service;
+    this.residentMiB = Math.max(this.residentMiB, (await this.service.residentMiB()) ?? 0);
     await Promise.all([this.#ask(`${address}/livez`, [200]), this.#ask(`${address}/readyz`, [200, 503])]);
   }
 
