@@ -3,8 +3,18 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
-const BEGIN = '<!-- benchmark: written by `npm run bench` -->';
-const END = '<!-- end of benchmark -->';
+
+/** The lines in the README between which a text stands that is written by a program. */
+interface Marks {
+  readonly begin: string;
+  readonly end: string;
+}
+
+const BENCHMARK: Marks = { begin: '<!-- benchmark: written by `npm run bench` -->', end: '<!-- end of benchmark -->' };
+export const OVERLOAD: Marks = {
+  begin: '<!-- overload: written by `npm run overload` -->',
+  end: '<!-- end of overload -->',
+};
 
 export interface Row {
   readonly side: string;
@@ -34,10 +44,8 @@ export function render(
   ratios: readonly Ratio[],
   { mongod, date, rounds, seconds }: Versions,
 ): string {
-  const cpu = cpus();
-  const gib = Math.round(totalmem() / 2 ** 30);
   return [
-    `Measured on ${date}: ${cpu.length} cores (${cpu[0]?.model.trim()}), ${gib} GiB, Node ${process.versions.node}, MongoDB ${mongod},`,
+    `Measured on ${date}: ${machine()}, MongoDB ${mongod},`,
     `three members on the same machine as the callers, every write \`w: majority, j: true\`. Medians of ${rounds} rounds of`,
     `${seconds} s, all sides in turn in every round.`,
     '',
@@ -57,15 +65,21 @@ export function render(
   ].join('\n');
 }
 
+export function machine(): string {
+  const cpu = cpus();
+  const gib = Math.round(totalmem() / 2 ** 30);
+  return `${cpu.length} cores (${cpu[0]?.model.trim()}), ${gib} GiB, Node ${process.versions.node}`;
+}
+
 function number(value: number): string {
   return value >= 1000 ? Math.round(value).toLocaleString('en') : value >= 10 ? value.toFixed(0) : value.toFixed(2);
 }
 
 /** Replaces what stands between the marks in the README. */
-export async function writeToReadme(text: string): Promise<void> {
+export async function writeToReadme(text: string, { begin, end }: Marks = BENCHMARK): Promise<void> {
   const readme = await readFile(README, 'utf8');
-  const from = readme.indexOf(BEGIN);
-  const to = readme.indexOf(END);
-  if (from < 0 || to < from) throw new Error(`README.md has no lines ${BEGIN} and ${END}`);
-  await writeFile(README, `${readme.slice(0, from + BEGIN.length)}\n\n${text}\n\n${readme.slice(to)}`);
+  const from = readme.indexOf(begin);
+  const to = readme.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`README.md has no lines ${begin} and ${end}`);
+  await writeFile(README, `${readme.slice(0, from + begin.length)}\n\n${text}\n\n${readme.slice(to)}`);
 }

@@ -36,6 +36,7 @@ import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, startEmbeddedSqs } from './queue/embed
 import { VERSION } from './version.ts';
 
 const MIB = 1 << 20;
+const READINESS_MS_MAX = 2_000;
 const PAYMENTS_POLL_MS = 200;
 /** Of all postings to an account meanwhile only the last one is written. */
 const BALANCES_POLL_MS = 5_000;
@@ -114,6 +115,8 @@ export function createEngine(config: Config, db: Db, log: Logger): Engine {
     log,
     limits: {
       accountsInMemoryMax: config.ACCOUNTS_IN_MEMORY,
+      inFlightCommandsMax: config.QUEUE_COMMANDS_MAX,
+      inFlightBytesMax: config.QUEUE_MIB_MAX * MIB,
       recoverAfterMs: config.RECOVERY_AFTER_SECONDS * 1000,
     },
   });
@@ -227,6 +230,7 @@ function httpSettings(config: Config): HttpSettings {
   return {
     version: VERSION,
     bodyLimitBytes: MIB,
+    requestsMax: config.QUEUE_COMMANDS_MAX,
     rateLimitPerMinute: config.RATE_LIMIT_PER_MINUTE,
     requestTimeoutMs: 30_000,
     slowRequestMs: 2_000,
@@ -250,7 +254,8 @@ function healthOf(db: Db): HealthPort {
   return {
     readiness: async () => {
       try {
-        await db.command({ ping: 1 }, { timeoutMS: 2_000 });
+        // Not `timeoutMS`, which does not bound a command that waits for a primary or for a member that stalls.
+        await db.command({ ping: 1 }, { signal: AbortSignal.timeout(READINESS_MS_MAX) });
         return { ready: true, checks: { mongodb: 'ok' } };
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);

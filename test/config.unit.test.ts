@@ -48,6 +48,8 @@ describe('a wrong setting is named: ', () => {
     ['BOOKS', '0', 'must be from 1 to 256'],
     ['BOOKS', '257', 'must be from 1 to 256'],
     ['ACCOUNTS_IN_MEMORY', '999', 'must be from 1000 to 10000000'],
+    ['QUEUE_COMMANDS_MAX', '9', 'must be from 10 to 1000000'],
+    ['QUEUE_MIB_MAX', '7', 'must be from 8 to 4096'],
     ['MONGODB_URI', 'postgres://x', 'must begin with mongodb://'],
     ['MONGODB_DATABASE', 'a.b', 'must be 1 to 38 letters'],
     ['MONGODB_DATABASE', 'x'.repeat(39), 'must be 1 to 38 letters'],

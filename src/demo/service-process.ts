@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
@@ -30,6 +31,13 @@ export class ServiceProcess {
     readonly environment: Environment,
     readonly logFile: string,
   ) {}
+
+  /** What it keeps in memory now; null: it is gone, or this is not Linux. */
+  async residentMiB(): Promise<number | null> {
+    const status = await readFile(`/proc/${this.#child?.pid}/status`, 'utf8').catch(() => '');
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+    return kib === undefined ? null : Number(kib) / 1024;
+  }
 
   /** Resolves once it answers that it is ready. */
   async start(): Promise<void> {

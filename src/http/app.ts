@@ -10,6 +10,7 @@ import { acceptJsonOnly } from './json.ts';
 import { documentRoutes, serveDocuments } from './openapi.ts';
 import type { HttpDeps, HttpSettings } from './ports.ts';
 import { ProblemError, sendProblem } from './problem.ts';
+import { RequestLimit } from './request-limit.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { healthRoutes, metricsRoutes } from './routes/health.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
@@ -27,7 +28,7 @@ const PARAM_LENGTH_MAX = 512;
  * the caller's; while it closes, requests that still come in are answered and their connections then closed.
  */
 export async function buildApp(deps: HttpDeps): Promise<FastifyInstance> {
-  const { payments, reconciliations, auth, health, metrics, settings } = deps;
+  const { payments, reconciliations, auth, health, metrics, log, settings } = deps;
   const app = createFastify(deps);
   app.setValidatorCompiler(validatorCompiler);
   // Answers are made by present.ts from typed views; the response schemas are for the document and for the tests.
@@ -42,8 +43,11 @@ export async function buildApp(deps: HttpDeps): Promise<FastifyInstance> {
   await app.register(healthRoutes(health));
   await app.register(metricsRoutes(metrics, settings.metricsOpen ? null : auth));
   await app.register(async (v1) => {
+    const limit = new RequestLimit(settings.requestsMax, log);
+    limit.enforce(v1);
     requireKeys(v1, auth);
     await limitRate(v1, settings.rateLimitPerMinute);
+    limit.forgetAbandoned(v1);
     for (const routes of [accountRoutes, paymentRoutes, transactionRoutes, ledgerRoutes]) {
       await v1.register(routes(payments));
     }
@@ -93,7 +97,8 @@ function observe(app: FastifyInstance, { metrics, settings, log }: HttpDeps): vo
   app.addHook('onResponse', (request, reply, done) => {
     const route = routeOf(request);
     metrics.requestEnded(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
-    if (reply.elapsedTime > settings.slowRequestMs || reply.statusCode >= 500) {
+    const isFailed = reply.statusCode >= 500 && request.underWay !== 'refused';
+    if (reply.elapsedTime > settings.slowRequestMs || isFailed) {
       const fields = {
         request_id: request.id,
         method: request.method,

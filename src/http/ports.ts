@@ -60,6 +60,8 @@ export interface HttpSettings {
   /** Shown in the OpenAPI document. */
   readonly version: string;
   readonly bodyLimitBytes: number;
+  /** Requests under way at once, those that read and those that write each; more are answered 503. */
+  readonly requestsMax: number;
   /** Of each API key; 0: no limit. */
   readonly rateLimitPerMinute: number;
   /** A request that is not wholly received by then is answered 408; 0: no limit. */

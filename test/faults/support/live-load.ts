@@ -14,6 +14,7 @@ import type { Taker } from './takers.ts';
 
 const CALLERS = 32;
 const READ_EVERY = 4;
+const RUSH_TICK_MS = 5;
 const ATTEMPTS_MAX = 60;
 const PROGRESS_MS_MAX = 60_000;
 const RECOVERED_MS_MAX = 30_000;
@@ -63,6 +64,23 @@ export class LiveLoad {
       const callers = Math.ceil(CALLERS / takers.length);
       for (let caller = 0; caller < callers; caller++) this.#callers.push(this.#live(process));
     }
+  }
+
+  /**
+   * From now on so many payments a second are sent besides, each at its time, whether those before were answered or not.
+   * Answers how to end that, which resolves when each has its answer.
+   */
+  rush(process: number, perSecond: number): () => Promise<void> {
+    const answers: Promise<boolean>[] = [];
+    const from = performance.now();
+    const timer = setInterval(() => {
+      const due = ((performance.now() - from) * perSecond) / 1000;
+      while (answers.length < due) answers.push(this.#pay(process, this.#next++));
+    }, RUSH_TICK_MS);
+    return async () => {
+      clearInterval(timer);
+      await Promise.all(answers);
+    };
   }
 
   acknowledged(): Call[] {

@@ -13,16 +13,19 @@ export interface ServicePlan {
   readonly apiKey: string;
   /** For its logs. */
   readonly folder: string;
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** A transaction when it is posted, else a problem. */
-type TransactionAnswer = Pick<Transaction, 'id'> & Pick<Problem, 'code' | 'transaction_id'>;
+type TransactionAnswer = Pick<Transaction, 'id'> & Pick<Problem, 'code' | 'retryable' | 'transaction_id'>;
 
 const NOTHING_WRITTEN = ['unavailable', 'overloaded', 'not_ready'];
 const UNKNOWN = ['outcome_unknown', 'idempotency_key_in_progress', 'internal_error'];
 
 /** `kvitt serve` in a process of its own, used over HTTP, and replaced by another one as a deployment does. */
 export class ServiceTaker implements Taker {
+  /** How long those waited that were refused for want of room. */
+  readonly refusedAfterMs: number[] = [];
   #starts = 0;
   #process!: ServiceProcess;
   #api!: Api;
@@ -39,10 +42,13 @@ export class ServiceTaker implements Taker {
     // As the ledger knows it.
     const told = { key: `bootstrap/${key}` };
     const postings = legs.map((leg) => ({ ...leg, amount: String(leg.amount) }));
+    const calledAt = performance.now();
     try {
-      const { status, body } = await this.#api.post<TransactionAnswer>('/v1/transactions', { postings }, key);
+      const { status, headers, body } = await this.#api.post<TransactionAnswer>('/v1/transactions', { postings }, key);
       if (status === 201) return { ...told, answer: 'posted', id: body.id };
       if (status === 422) return { ...told, answer: 'rejected', id: String(body.transaction_id) };
+      if (body.retryable && headers.get('retry-after') === null) throw new Error(`${body.code} without Retry-After`);
+      if (body.code === 'overloaded') this.refusedAfterMs.push(performance.now() - calledAt);
       if (NOTHING_WRITTEN.includes(body.code)) return { ...told, answer: 'nothing written' };
       if (UNKNOWN.includes(body.code)) return { ...told, answer: 'unknown' };
       throw new Error(`a transaction was answered ${status}: ${JSON.stringify(body)}`);
@@ -58,6 +64,15 @@ export class ServiceTaker implements Taker {
     const { posted, height } = await this.#api.read<BalanceResource>(`/v1/accounts/${account}/balance`);
     return { posted: BigInt(posted), height };
   };
+
+  get address(): string {
+    return this.#process.address;
+  }
+
+  /** See {@link ServiceProcess.residentMiB}. */
+  residentMiB(): Promise<number | null> {
+    return this.#process.residentMiB();
+  }
 
   /** Starts another one, sends it all calls from now on, and ends the one before in order. Answers its exit code. */
   async deploy(): Promise<number | null> {
@@ -79,7 +94,7 @@ export class ServiceTaker implements Taker {
 
   async #startAnother(): Promise<void> {
     const port = await freePort();
-    const { uri, database, apiKey, folder } = this.plan;
+    const { uri, database, apiKey, folder, settings } = this.plan;
     const address = `http://127.0.0.1:${port}`;
     const environment = {
       MONGODB_URI: uri,
@@ -88,6 +103,7 @@ export class ServiceTaker implements Taker {
       BOOKS: String(BOOKS),
       BOOTSTRAP_API_KEY: apiKey,
       RECOVERY_AFTER_SECONDS: '1',
+      ...settings,
     };
     const another = new ServiceProcess(address, environment, join(folder, `service-${++this.#starts}.log`));
     await another.start();

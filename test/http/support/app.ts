@@ -42,6 +42,7 @@ function notKept(id: string): never {
 const SETTINGS: HttpSettings = {
   version: '0.0.0-test',
   bodyLimitBytes: 1024 * 1024,
+  requestsMax: 1_000,
   rateLimitPerMinute: 0,
   requestTimeoutMs: 30_000,
   slowRequestMs: 60_000,

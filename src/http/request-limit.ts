@@ -1,0 +1,80 @@
+/** So many requests at once and no more: those beyond are refused before anything is done for them. */
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError, sendProblem } from './problem.ts';
+
+/** Refusals are many when there are any: they are logged by their number, at most once in so long. */
+const LOG_EVERY_MS = 1_000;
+
+type Kind = 'reads' | 'writes';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** As what it counts, until it is answered; or that it was refused for want of room. */
+    underWay: Kind | 'refused' | null;
+  }
+}
+
+/**
+ * Counts the requests under way from their first byte to their answer: those that wait for their key to be looked up,
+ * for their body and for the ledger. So memory is bounded whatever it is that does not answer. Those that only read are
+ * counted apart: who wants to know what became of a payment need not queue behind payments.
+ */
+export class RequestLimit {
+  readonly #underWay: Record<Kind, number> = { reads: 0, writes: 0 };
+  #refused = 0;
+  #loggedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    readonly max: number,
+    readonly log: FastifyBaseLogger,
+  ) {}
+
+  /** Before all other hooks of this context. */
+  enforce(app: FastifyInstance): void {
+    app.decorateRequest('underWay', null);
+    app.addHook('onRequest', (request, reply, done) => {
+      const kind = request.method === 'GET' || request.method === 'HEAD' ? 'reads' : 'writes';
+      if (this.#underWay[kind] >= this.max) {
+        this.#refuse(request, reply);
+        return;
+      }
+      this.#underWay[kind]++;
+      request.underWay = kind;
+      done();
+    });
+    app.addHook('onSend', (request, _reply, payload, done) => {
+      this.#end(request);
+      done(null, payload);
+    });
+  }
+
+  /**
+   * After the hooks that wait for something. Whoever hung up meanwhile is answered no more, and counted until now: what
+   * was waited for was still there.
+   */
+  forgetAbandoned(app: FastifyInstance): void {
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (request.raw.destroyed) this.#end(request);
+      done();
+    });
+  }
+
+  #end(request: FastifyRequest): void {
+    if (request.underWay === null || request.underWay === 'refused') return;
+    this.#underWay[request.underWay]--;
+    request.underWay = null;
+  }
+
+  #refuse(request: FastifyRequest, reply: FastifyReply): void {
+    request.underWay = 'refused';
+    this.#refused++;
+    const now = performance.now();
+    if (now - this.#loggedAt >= LOG_EVERY_MS) {
+      this.log.warn({ refused: this.#refused, max: this.max }, 'too many requests are under way: refused some');
+      this.#refused = 0;
+      this.#loggedAt = now;
+    }
+    const detail = 'Too much is waiting already. This request wrote nothing: send it again later.';
+    sendProblem(new ProblemError('overloaded', detail), request, reply);
+  }
+}
