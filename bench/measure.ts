@@ -7,6 +7,8 @@ export interface Load {
   readonly callers: number;
   /** Transfers each call carries. */
   readonly bulk: number;
+  /** How many there are; as many as the workload says unless given. */
+  readonly accounts?: number;
 }
 
 export interface Measured {
@@ -16,7 +18,11 @@ export interface Measured {
 }
 
 /** Closed loop: every caller sends its next call when the one before is answered. */
-export async function measure(side: Side, { shape, callers, bulk }: Load, seconds: number): Promise<Measured> {
+export async function measure(
+  side: Side,
+  { shape, callers, bulk, accounts }: Load,
+  seconds: number,
+): Promise<Measured> {
   const histogram = build({
     lowestDiscernibleValue: 1,
     highestTrackableValue: 120_000_000,
@@ -27,7 +33,7 @@ export async function measure(side: Side, { shape, callers, bulk }: Load, second
   let transfers = 0;
   const call = async () => {
     while (performance.now() < until) {
-      const given = Array.from({ length: bulk }, () => randomTransfer(shape));
+      const given = Array.from({ length: bulk }, () => randomTransfer(shape, accounts));
       const from = performance.now();
       await side.transfer(given);
       histogram.recordValue(Math.round((performance.now() - from) * 1000));

@@ -15,6 +15,10 @@ export const OVERLOAD: Marks = {
   begin: '<!-- overload: written by `npm run overload` -->',
   end: '<!-- end of overload -->',
 };
+export const GROWTH: Marks = {
+  begin: '<!-- growth: written by `npm run bench:growth` -->',
+  end: '<!-- end of growth -->',
+};
 
 export interface Row {
   readonly side: string;
@@ -71,7 +75,7 @@ export function machine(): string {
   return `${cpu.length} cores (${cpu[0]?.model.trim()}), ${gib} GiB, Node ${process.versions.node}`;
 }
 
-function number(value: number): string {
+export function number(value: number): string {
   return value >= 1000 ? Math.round(value).toLocaleString('en') : value >= 10 ? value.toFixed(0) : value.toFixed(2);
 }
 

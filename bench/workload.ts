@@ -28,6 +28,11 @@ export function randomTransfer(shape: Shape, accounts = ACCOUNTS): Transfer {
   return { source: accountId(from), destination: accountId(to), amount: BigInt(1 + below(100)) };
 }
 
+/** The nth of the transfers that touch every account once. */
+export function pairTransfer(n: number): Transfer {
+  return { source: accountId(2 * n), destination: accountId(2 * n + 1), amount: 1n };
+}
+
 function otherThan(from: number, shape: Shape, accounts: number): number {
   for (;;) {
     const to = 1 + below(accounts - 1);

@@ -25,12 +25,18 @@ function accountDocument(_id: string, book: number): AccountDocument {
   return { _id, book, currency: 'EUR', ...limits, metadata: {}, created_at: new Date() };
 }
 
-/** The engine in this process. With several books, accounts are spread over them in turn. */
-export async function engineInProcess(client: MongoClient, database: string, log: Log, books = 1): Promise<Side> {
+/** The engine in this process; opens so many accounts. With several books they are spread over them in turn. */
+export async function engineInProcess(
+  client: MongoClient,
+  database: string,
+  log: Log,
+  books = 1,
+  count = ACCOUNTS,
+): Promise<Side> {
   const db = client.db(database);
   await migrateUp(db);
   const accounts = new MongoAccounts(db);
-  await addBenchAccounts(accounts, books);
+  await addBenchAccounts(accounts, books, count);
   const engine = new Engine({ journal: new MongoJournal(db), claims: new MongoClaims(db), accounts, log });
   engine.start();
   return {

@@ -30,6 +30,8 @@ export class ServiceProcess {
     readonly address: string,
     readonly environment: Environment,
     readonly logFile: string,
+    /** What Node.js is given to run. */
+    readonly program: readonly string[] = ['--import', 'tsx', CLI],
   ) {}
 
   /** What it keeps in memory now; null: it is gone, or this is not Linux. */
@@ -42,7 +44,7 @@ export class ServiceProcess {
   /** Resolves once it answers that it is ready. */
   async start(): Promise<void> {
     const log = openSync(this.logFile, 'a');
-    const child = spawn(process.execPath, ['--import', 'tsx', CLI, 'serve'], {
+    const child = spawn(process.execPath, [...this.program, 'serve'], {
       env: { ...process.env, ...this.environment },
       stdio: ['ignore', log, log],
     });

@@ -35,8 +35,7 @@ export class MongoJournalQueries extends MongoJournal implements JournalQueries 
         { $sort: byHeight(order) },
         // Each of these blocks has at least one of its entries; the first may only have ones before the cursor.
         { $limit: limit + 1 },
-        ...cutIntoEntries(direction),
-        { $match: { 'cut.entry.postings.account': account } },
+        ...cutIntoEntries(direction, { $in: [{ $literal: account }, '$$entry.postings.account'] }),
         ...(from === null ? [] : [{ $match: beyond(from, direction) }]),
         { $limit: limit },
       ])
@@ -105,14 +104,16 @@ export class MongoJournalQueries extends MongoJournal implements JournalQueries 
 }
 
 /**
- * Cuts blocks into their entries and keeps their order, so that nothing has to be sorted after it. MongoDB 6.0 moves a
+ * Cuts blocks into their entries, of these the `wanted` ones (a condition on `$$entry`), and keeps their order, so that nothing has to be sorted after it. MongoDB 6.0 moves a
  * `$sort` that follows an `$unwind` before it, even when it sorts by the index that only the `$unwind` brings.
  */
-function cutIntoEntries(direction: Direction): object[] {
+function cutIntoEntries(direction: Direction, wanted: object = { $literal: true }): object[] {
   const count = { $size: '$entries' };
   const indexes = direction === 'older' ? { $range: [{ $subtract: [count, 1] }, -1, -1] } : { $range: [0, count] };
-  const cut = { index: '$$index', entry: { $arrayElemAt: ['$entries', '$$index'] } };
-  return [{ $project: { at: 1, cut: { $map: { input: indexes, as: 'index', in: cut } } } }, { $unwind: '$cut' }];
+  const entry = { $arrayElemAt: ['$entries', '$$index'] };
+  const these = { $filter: { input: indexes, as: 'index', cond: { $let: { vars: { entry }, in: wanted } } } };
+  const cut = { $map: { input: these, as: 'index', in: { index: '$$index', entry } } };
+  return [{ $project: { at: 1, cut } }, { $unwind: '$cut' }];
 }
 
 /** An entry that describes its whole command; `path` leads to the entry. */

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeProcess, startTimeOf } from './process-table.ts';
@@ -11,7 +12,9 @@ const START_MS_MAX = 60_000;
 /** After this a mongod that was asked to end is killed; its journal makes that safe. */
 const STOP_MS_MAX = 15_000;
 const POLL_MS = 50;
-const CACHE_GB = 0.25;
+/** Of the machine's memory, for the cache of each member; within bounds. */
+const CACHE_SHARE = 0.04;
+const CACHE_GIB = { min: 0.25, max: 2 } as const;
 const OPLOG_MB = 2048;
 const LOG_LINES_SHOWN = 12;
 const LOG_LINE_CHARACTERS_MAX = 400;
@@ -104,13 +107,19 @@ function mongodArguments(options: MongodOptions, data: string, log: string): str
     ...['--dbpath', data, '--logpath', log],
     ...['--bind_ip', options.place.host, '--port', String(options.port), '--nounixsocket'],
     ...['--replSet', options.replicaSet, '--oplogSize', String(OPLOG_MB)],
-    ...['--wiredTigerCacheSizeGB', String(CACHE_GB)],
+    ...['--wiredTigerCacheSizeGB', cacheGiB()],
     ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
     // A secondary whose source stopped answering looks for another one after this and half an election timeout.
     ...['--setParameter', 'oplogNetworkTimeoutBufferSeconds=1'],
     // A member that is asked to end need not wait 15 s for clients: the driver moves to another member by itself.
     ...['--setParameter', 'shutdownTimeoutMillisForSignaledShutdown=500'],
   ];
+}
+
+/** MongoDB takes half of the memory for its cache unless told: too much for three on one machine that does other work. */
+function cacheGiB(): string {
+  const share = (CACHE_SHARE * totalmem()) / 2 ** 30;
+  return Math.min(CACHE_GIB.max, Math.max(CACHE_GIB.min, share)).toFixed(2);
 }
 
 async function waitUntilListening({ place, port }: MongodOptions, signal: AbortSignal): Promise<string | null> {
