@@ -146,7 +146,7 @@ function writeIndexed(w: BsonWriter, block: Block): void {
 }
 
 /** The era of a block: so many postings are looked up in one. Within a book it never goes back. */
-export function eraOf({ postingsBelow }: Pick<Block, 'postingsBelow'>): number {
+function eraOf({ postingsBelow }: Pick<Block, 'postingsBelow'>): number {
   return Math.floor(postingsBelow / POSTINGS_PER_ERA);
 }
 
