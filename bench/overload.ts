@@ -36,8 +36,8 @@ const DATABASE = 'overload';
 const CONNECTIONS = [64, 128, 256];
 const CAPACITY_ROUNDS = 3;
 const CAPACITY_SECONDS = 4;
-/** Beyond those that wait in the queue: refused ones on their way. */
-const CONNECTIONS_SPARE = 2_000;
+/** Beyond those that wait in the queue: refused ones on their way, of a second or two. */
+const CONNECTIONS_SPARE = 10_000;
 
 const folder = await mkdtemp(join(tmpdir(), 'kvitt-overload-'));
 const set = await startEmbeddedReplicaSet({ dataDir: join(folder, 'mongodb'), log: createLog('warn') });

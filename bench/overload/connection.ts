@@ -15,10 +15,11 @@ export class Connection {
   #received = '';
   #answered: ((answer: Answer | null) => void) | null = null;
 
-  /** `onEnd`: it is of no use any more. */
-  constructor(port: number, onEnd: () => void) {
+  /** `onEnd`: it is of no use any more, or never was. */
+  constructor(port: number, { onOpen, onEnd }: { readonly onOpen: () => void; readonly onEnd: () => void }) {
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.#socket.setEncoding('latin1');
+    this.#socket.once('connect', onOpen);
     this.#socket.on('data', (chunk: string) => this.#receive(chunk));
     this.#socket.on('error', () => undefined);
     this.#socket.once('close', () => {
@@ -31,10 +32,6 @@ export class Connection {
   call(request: string, answered: (answer: Answer | null) => void): void {
     this.#answered = answered;
     this.#socket.write(request, 'latin1');
-  }
-
-  end(): void {
-    this.#socket.destroy();
   }
 
   #receive(chunk: string): void {

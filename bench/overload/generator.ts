@@ -6,6 +6,7 @@ import { type Answer, Connection } from './connection.ts';
 import type { ClosedLoop, Ended, FromGenerator, GeneratorPlan, OpenLoop, Second, ToGenerator } from './messages.ts';
 
 const TICK_MS = 2;
+const CONNECT_AT_ONCE = 100;
 const LAST_ANSWER_MS_MAX = 30_000;
 const EXAMPLES_MAX = 5;
 const PAYMENT_ID = '"id":"pay_';
@@ -59,17 +60,35 @@ function tell(message: FromGenerator): void {
   process.send!(message);
 }
 
-/** One that is free; null: there may be no more. */
+/** One that is free; null: there is none. */
 function connection(): Connection | null {
-  const free = idle.pop();
-  if (free !== undefined || open >= connectionsMax) return free ?? null;
+  return idle.pop() ?? null;
+}
+
+/** Some at a time: those that wait to be let in beyond a few hundred would be dropped, and try again much later. */
+async function makeConnections(wanted: number): Promise<void> {
+  while (open < wanted) {
+    const made = Array.from({ length: Math.min(CONNECT_AT_ONCE, wanted - open) }, connect);
+    await Promise.all(made);
+  }
+}
+
+function connect(): Promise<void> {
   open++;
-  const made: Connection = new Connection(port, () => {
-    open--;
-    const at = idle.indexOf(made);
-    if (at >= 0) idle.splice(at, 1);
+  return new Promise((resolve) => {
+    const made = new Connection(port, {
+      onOpen: () => {
+        idle.push(made);
+        resolve();
+      },
+      onEnd: () => {
+        open--;
+        const at = idle.indexOf(made);
+        if (at >= 0) idle.splice(at, 1);
+        resolve();
+      },
+    });
   });
-  return made;
 }
 
 /** Sends the next payment and counts what becomes of it. */
@@ -99,21 +118,25 @@ function pay(over: Connection, then: (answer: Answer | null) => void): void {
 
 /** Every connection carries the next payment when the one before is answered. */
 async function runClosed({ connections, seconds }: ClosedLoop): Promise<void> {
+  await makeConnections(connections);
   count = zero();
   const until = performance.now() + seconds * 1000;
   const next = (over: Connection) =>
     pay(over, (answer) => {
-      if (performance.now() < until && answer !== null) next(over);
+      if (answer === null) return;
+      if (performance.now() < until) next(over);
       else idle.push(over);
     });
   for (let n = 0; n < connections; n++) next(connection()!);
   await sleep(seconds * 1000);
-  tell({ accepted: count.accepted / seconds });
+  const { accepted } = count;
   await allAnswered();
+  tell({ accepted: accepted / seconds });
 }
 
 /** Each payment is sent at its time, whatever became of those before. */
 async function runOpen({ perSecond, seconds }: OpenLoop): Promise<void> {
+  await makeConnections(connectionsMax);
   count = zero();
   refusals.reset();
   const from = performance.now();

@@ -10,6 +10,7 @@ import { acceptJsonOnly } from './json.ts';
 import { documentRoutes, serveDocuments } from './openapi.ts';
 import type { HttpDeps, HttpSettings } from './ports.ts';
 import { ProblemError, sendProblem } from './problem.ts';
+import { refuseEarly } from './refuse-early.ts';
 import { RequestLimit } from './request-limit.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { healthRoutes, metricsRoutes } from './routes/health.ts';
@@ -42,8 +43,9 @@ export async function buildApp(deps: HttpDeps): Promise<FastifyInstance> {
   await documentRoutes(app, settings.version);
   await app.register(healthRoutes(health));
   await app.register(metricsRoutes(metrics, settings.metricsOpen ? null : auth));
+  const limit = new RequestLimit(settings.requestsMax, log);
+  refuseEarly(app, limit, metrics);
   await app.register(async (v1) => {
-    const limit = new RequestLimit(settings.requestsMax, log);
     limit.enforce(v1);
     requireKeys(v1, auth);
     await limitRate(v1, settings.rateLimitPerMinute);

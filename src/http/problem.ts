@@ -73,8 +73,15 @@ export interface ProblemExtras {
   readonly requestId?: string;
 }
 
-/** Thrown by whatever handles a request, and rendered by {@link sendProblem}. `message` is shown to the client. */
-export class ProblemError extends Error {
+/** What {@link sendProblem} renders. `message` is shown to the client. */
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly message: string;
+  readonly extras: ProblemExtras;
+}
+
+/** A problem as it is thrown by whatever handles a request. */
+export class ProblemError extends Error implements Problem {
   override readonly name = 'ProblemError';
   constructor(
     readonly code: ProblemCode,
@@ -86,7 +93,7 @@ export class ProblemError extends Error {
 }
 
 /** The body of a problem. `type` is a URN: it identifies the kind, there is nothing to fetch. */
-export function problemBody(problem: ProblemError, instance: string | undefined, requestId: string): string {
+export function problemBody(problem: Problem, instance: string | undefined, requestId: string): string {
   const { status, title, retryable } = PROBLEMS[problem.code];
   return JSON.stringify({
     type: `urn:kvitt:problem:${problem.code}`,
@@ -102,7 +109,7 @@ export function problemBody(problem: ProblemError, instance: string | undefined,
   });
 }
 
-export function sendProblem(problem: ProblemError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known: ProblemKind = PROBLEMS[problem.code];
   if (known.retryAfterSeconds !== undefined && !reply.hasHeader('retry-after')) {
     reply.header('retry-after', String(known.retryAfterSeconds));

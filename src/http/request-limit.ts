@@ -1,9 +1,16 @@
 /** So many requests at once and no more: those beyond are refused before anything is done for them. */
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ProblemError, sendProblem } from './problem.ts';
+import { type Problem, sendProblem } from './problem.ts';
 
 /** Refusals are many when there are any: they are logged by their number, at most once in so long. */
 const LOG_EVERY_MS = 1_000;
+
+/** Made once: an Error with its stack costs more than the rest of a refusal. */
+export const REFUSAL: Problem = {
+  code: 'overloaded',
+  message: 'Too much is waiting already. This request wrote nothing: send it again later.',
+  extras: {},
+};
 
 type Kind = 'reads' | 'writes';
 
@@ -29,12 +36,16 @@ export class RequestLimit {
     readonly log: FastifyBaseLogger,
   ) {}
 
+  hasRoomFor(kind: Kind): boolean {
+    return this.#underWay[kind] < this.max;
+  }
+
   /** Before all other hooks of this context. */
   enforce(app: FastifyInstance): void {
     app.decorateRequest('underWay', null);
     app.addHook('onRequest', (request, reply, done) => {
       const kind = request.method === 'GET' || request.method === 'HEAD' ? 'reads' : 'writes';
-      if (this.#underWay[kind] >= this.max) {
+      if (!this.hasRoomFor(kind)) {
         this.#refuse(request, reply);
         return;
       }
@@ -65,8 +76,7 @@ export class RequestLimit {
     request.underWay = null;
   }
 
-  #refuse(request: FastifyRequest, reply: FastifyReply): void {
-    request.underWay = 'refused';
+  countRefusal(): void {
     this.#refused++;
     const now = performance.now();
     if (now - this.#loggedAt >= LOG_EVERY_MS) {
@@ -74,7 +84,11 @@ export class RequestLimit {
       this.#refused = 0;
       this.#loggedAt = now;
     }
-    const detail = 'Too much is waiting already. This request wrote nothing: send it again later.';
-    sendProblem(new ProblemError('overloaded', detail), request, reply);
+  }
+
+  #refuse(request: FastifyRequest, reply: FastifyReply): void {
+    request.underWay = 'refused';
+    this.countRefusal();
+    sendProblem(REFUSAL, request, reply);
   }
 }

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { Pool } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fund, type TestApp, testApp } from './support/app.ts';
 
@@ -71,6 +72,34 @@ describe('when as many requests are under way as may be', () => {
     goOn();
     await Promise.all([...held, ...reads]);
     expect((await target.get('/v1/accounts/alice')).statusCode).toBe(200);
+  });
+
+  test('the answer over a connection is the same as from within, and the connection goes on', async () => {
+    await heldUp('POST', '/v1/payments');
+    await target.app.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = target.app.server.address() as { port: number };
+    const pool = new Pool(`http://127.0.0.1:${port}`, { connections: 1 });
+    const headers = { authorization: `Bearer ${target.key}`, 'content-type': 'application/json' };
+    for (const path of ['/v1/payments', '/v1/transactions', '/v1/accounts', '/v1/payments?and=more']) {
+      const within = await target.post(path, PAYMENT);
+      target.measured.length = 0;
+      const over = await pool.request({ path, method: 'POST', headers, body: JSON.stringify(PAYMENT) });
+      const body = (await over.body.json()) as Record<string, unknown>;
+      expect(over.statusCode).toBe(503);
+      expect(over.headers['x-request-id']).toBe(body.request_id);
+      expect(target.measured).toEqual([{ method: 'POST', route: path.split('?')[0], status: 503 }]);
+      expect(body).toEqual({ ...within.json(), request_id: body.request_id });
+      for (const name of Object.keys(within.headers)) {
+        const isOwn = ['x-request-id', 'date', 'connection'].includes(name);
+        if (!isOwn) expect(over.headers[name], name).toBe(within.headers[name]);
+      }
+    }
+    goOn();
+    const headersToPay = { ...headers, 'idempotency-key': 'later' };
+    const pay = () =>
+      pool.request({ path: '/v1/payments', method: 'POST', headers: headersToPay, body: JSON.stringify(PAYMENT) });
+    await expect.poll(async () => (await pay()).statusCode).toBe(201);
+    await pool.destroy();
   });
 
   test('refusals are measured each, and logged by their number', async () => {
