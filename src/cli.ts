@@ -39,7 +39,7 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 /** 0: all is well. 1: something is broken or differs. 2: it could not run. */
 const EXIT = { ok: 0, broken: 1, unusable: 2 } as const;
 const PROGRESS_MS = 200;
-const HEAP_GROWING_PERCENT = 50;
+const HEAP_GROWING_PERCENT = 30;
 
 interface Output {
   readonly json?: boolean;

@@ -1,8 +1,11 @@
+import { SlotIndex } from './slot-index.ts';
 import type { Account } from './types.ts';
 
 const LOADED = 1;
 const REFERENCED = 2;
 const LIMITED = 4;
+const NO_MIN = 8;
+const NO_MAX = 16;
 
 const DEFAULT_LIMITS = { min: 0n, max: null } as const;
 interface Limits {
@@ -22,15 +25,16 @@ const SLOTS_AT_FIRST = 1024;
  * second-chance (CLOCK) rule picks one.
  */
 export class AccountTable {
-  readonly #slots = new Map<string, number>();
-  readonly #limits = new Map<number, Limits>();
-  #ids: string[] = [];
+  readonly #ids: string[] = [];
+  readonly #slots = new SlotIndex(this.#ids);
   #currencies: string[] = [];
   readonly #currencyNumbers = new Map<string, number>();
   #currency = new Uint16Array(SLOTS_AT_FIRST);
   #book = new Uint16Array(SLOTS_AT_FIRST);
   #posted = new BigInt64Array(SLOTS_AT_FIRST);
   #held = new BigInt64Array(SLOTS_AT_FIRST);
+  #min = new BigInt64Array(SLOTS_AT_FIRST);
+  #max = new BigInt64Array(SLOTS_AT_FIRST);
   #flags = new Uint8Array(SLOTS_AT_FIRST);
   /** Wraps around after 2^32 changes, far more than there are during one read. */
   #version = new Uint32Array(SLOTS_AT_FIRST);
@@ -49,8 +53,8 @@ export class AccountTable {
 
   /** The slot of an account, or -1. */
   find(id: string): number {
-    const slot = this.#slots.get(id);
-    if (slot === undefined) return -1;
+    const slot = this.#slots.find(id);
+    if (slot < 0) return -1;
     this.#flags[slot]! |= REFERENCED;
     return slot;
   }
@@ -60,19 +64,23 @@ export class AccountTable {
     const known = this.find(account.id);
     if (known >= 0) return known;
     const slot = this.#used < this.capacity ? this.#grow() : this.#evict();
-    this.#slots.set(account.id, slot);
     this.#ids[slot] = account.id;
+    this.#slots.add(slot);
     this.#book[slot] = account.book;
     this.#currency[slot] = this.#currencyNumber(account.currency);
     this.#posted[slot] = 0n;
     this.#held[slot] = 0n;
     this.#flags[slot] = REFERENCED;
     this.#version[slot]!++;
-    if (account.minBalance !== DEFAULT_LIMITS.min || account.maxBalance !== DEFAULT_LIMITS.max) {
-      this.#flags[slot]! |= LIMITED;
-      this.#limits.set(slot, { min: account.minBalance, max: account.maxBalance });
-    }
+    this.#setLimits(slot, account);
     return slot;
+  }
+
+  #setLimits(slot: number, { minBalance, maxBalance }: Account): void {
+    if (minBalance === DEFAULT_LIMITS.min && maxBalance === DEFAULT_LIMITS.max) return;
+    this.#flags[slot]! |= LIMITED | (minBalance === null ? NO_MIN : 0) | (maxBalance === null ? NO_MAX : 0);
+    this.#min[slot] = minBalance ?? 0n;
+    this.#max[slot] = maxBalance ?? 0n;
   }
 
   id(slot: number): string {
@@ -91,7 +99,9 @@ export class AccountTable {
     return this.#held[slot]!;
   }
   limits(slot: number): Limits {
-    return this.#flags[slot]! & LIMITED ? this.#limits.get(slot)! : DEFAULT_LIMITS;
+    const flags = this.#flags[slot]!;
+    if (!(flags & LIMITED)) return DEFAULT_LIMITS;
+    return { min: flags & NO_MIN ? null : this.#min[slot]!, max: flags & NO_MAX ? null : this.#max[slot]! };
   }
   isLoaded(slot: number): boolean {
     return (this.#flags[slot]! & LOADED) !== 0;
@@ -152,6 +162,8 @@ export class AccountTable {
       this.#book = widened(this.#book, new Uint16Array(length));
       this.#posted = widened(this.#posted, new BigInt64Array(length));
       this.#held = widened(this.#held, new BigInt64Array(length));
+      this.#min = widened(this.#min, new BigInt64Array(length));
+      this.#max = widened(this.#max, new BigInt64Array(length));
       this.#flags = widened(this.#flags, new Uint8Array(length));
       this.#version = widened(this.#version, new Uint32Array(length));
       this.#pins = widened(this.#pins, new Uint16Array(length));
@@ -169,8 +181,7 @@ export class AccountTable {
         this.#flags[slot]! &= ~REFERENCED;
         continue;
       }
-      this.#slots.delete(this.#ids[slot]!);
-      this.#limits.delete(slot);
+      this.#slots.remove(slot);
       return slot;
     }
     throw new Error(`all ${this.capacity} accounts in memory are in use by commands in flight`);

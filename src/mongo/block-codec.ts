@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Binary, Long } from 'mongodb';
+import { accountHash } from '../ledger/account-hash.ts';
 import type { EncodedBlock } from '../ledger/ports.ts';
 import type {
   Block,
@@ -13,7 +14,6 @@ import type {
   Span,
   StoredBlock,
 } from '../ledger/types.ts';
-import { accountHash } from './account-hash.ts';
 import { BsonWriter, type Field, field, positions } from './bson-writer.ts';
 
 /**

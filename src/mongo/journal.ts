@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Db, FindOptions } from 'mongodb';
+import { accountHash } from '../ledger/account-hash.ts';
 import type { AppendResult, EncodedBlock, JournalPort } from '../ledger/ports.ts';
 import type { Balance, Block, Placed, StoredBlock } from '../ledger/types.ts';
-import { accountHash } from './account-hash.ts';
 import { ACCOUNTS, type AccountDocument } from './accounts.ts';
 import {
   type BlockDocument,

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { accountHash } from '../../src/ledger/account-hash.ts';
 import type { Entry, Posting, StoredBlock } from '../../src/ledger/types.ts';
-import { accountHash } from '../../src/mongo/account-hash.ts';
 import { MongoAccountsStore } from '../../src/mongo/accounts-store.ts';
 import { byHeight, MongoJournal } from '../../src/mongo/journal.ts';
 import { MongoJournalQueries } from '../../src/mongo/journal-queries.ts';

@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { accountHash } from '../../src/mongo/account-hash.ts';
+import { accountHash } from '../../src/ledger/account-hash.ts';
 
 const ALIKE = 200_000;
 

@@ -1,0 +1,82 @@
+import { accountHash } from './account-hash.ts';
+
+const SIZE_AT_FIRST = 2048;
+const EMPTY = 0;
+
+/**
+ * Finds the slot of an account by its id: what a `Map` does, in an eighth of its memory and outside of the heap, as the
+ * ids themselves are kept by whoever has the slots. Open addressing with linear probing, at most half full.
+ */
+export class SlotIndex {
+  /** A slot and 1 at each place that is taken. */
+  #places = new Int32Array(SIZE_AT_FIRST);
+  /** By slot: the hash of its id, so that growing and removing need not compute it again. */
+  #hashes: Uint32Array = new Uint32Array(SIZE_AT_FIRST >> 1);
+  #size = 0;
+
+  /** `ids`: the id at each slot that is in here. */
+  constructor(readonly ids: readonly string[]) {}
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The slot of an id, or -1. */
+  find(id: string): number {
+    const places = this.#places;
+    const mask = places.length - 1;
+    for (let at = hashOf(id) & mask; ; at = (at + 1) & mask) {
+      const slot = places[at]! - 1;
+      if (slot < 0 || this.ids[slot] === id) return slot;
+    }
+  }
+
+  /** Adds a slot whose id is not in here. */
+  add(slot: number): void {
+    if (slot >= this.#hashes.length) this.#hashes = widened(this.#hashes, slot);
+    this.#hashes[slot] = hashOf(this.ids[slot]!);
+    if (++this.#size * 2 > this.#places.length) this.#grow();
+    this.#put(slot);
+  }
+
+  /** Removes a slot that is in here; its id is still the one that it was added with. */
+  remove(slot: number): void {
+    const places = this.#places;
+    const mask = places.length - 1;
+    let at = this.#hashes[slot]! & mask;
+    while (places[at] !== slot + 1) at = (at + 1) & mask;
+    // Whoever probed past this place must be found without it.
+    for (let next = (at + 1) & mask; places[next] !== EMPTY; next = (next + 1) & mask) {
+      const home = this.#hashes[places[next]! - 1]! & mask;
+      if (((next - home) & mask) < ((next - at) & mask)) continue;
+      places[at] = places[next]!;
+      at = next;
+    }
+    places[at] = EMPTY;
+    this.#size--;
+  }
+
+  #put(slot: number): void {
+    const places = this.#places;
+    const mask = places.length - 1;
+    let at = this.#hashes[slot]! & mask;
+    while (places[at] !== EMPTY) at = (at + 1) & mask;
+    places[at] = slot + 1;
+  }
+
+  #grow(): void {
+    const before = this.#places;
+    this.#places = new Int32Array(before.length * 2);
+    for (const place of before) if (place !== EMPTY) this.#put(place - 1);
+  }
+}
+
+function hashOf(id: string): number {
+  return accountHash(id) >>> 0;
+}
+
+function widened(from: Uint32Array, slot: number): Uint32Array {
+  const to = new Uint32Array(Math.max(slot + 1, from.length * 2));
+  to.set(from);
+  return to;
+}
