@@ -42,14 +42,10 @@ export class ServiceProcess {
   /** Resolves once it answers that it is ready. */
   async start(): Promise<void> {
     const log = openSync(this.logFile, 'a');
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', CLI, 'serve'],
-      {
-        env: { ...process.env, ...this.environment },
-        stdio: ['ignore', log, log],
-      },
-    );
+    const child = spawn(process.execPath, ['--import', 'tsx', CLI, 'serve'], {
+      env: { ...process.env, ...this.environment },
+      stdio: ['ignore', log, log],
+    });
     this.#child = child;
     const until = Date.now() + READY_MS_MAX;
     while (Date.now() < until) {
