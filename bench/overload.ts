@@ -62,6 +62,9 @@ const service = new ServiceProcess(
 await service.start();
 await addBenchAccounts(new MongoAccounts(db));
 const load = new Load({ port, apiKey, connectionsMax: QUEUE + CONNECTIONS_SPARE });
+// Whoever is interrupted leaves no processes behind; the members and the sender end with this one by themselves.
+process.on('exit', () => void service.end('SIGKILL'));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 try {
   const capacity = await findCapacity();

@@ -171,6 +171,7 @@ function endOf(): Ended {
   return { refusalMs: { p50: at(50), p99: at(99), max: refusals.maxValue / 1000 }, acknowledged, examples };
 }
 
+process.once('disconnect', () => process.exit(0));
 process.on('message', (message: ToGenerator) => {
   if (message === 'end') process.exit(0);
   void ('closed' in message ? runClosed(message.closed) : runOpen(message.open));

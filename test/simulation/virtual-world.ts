@@ -7,7 +7,7 @@ const EPOCH = Date.UTC(2026, 0, 1);
 export type Random = () => number;
 
 /** Mulberry32: small, and the same on every machine for the same seed. */
-function seeded(seed: number): Random {
+export function seeded(seed: number): Random {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
