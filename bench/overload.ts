@@ -2,7 +2,7 @@
  * `npm run overload`: finds what a service can take over HTTP, then sends it three times that for ten minutes in an open
  * loop that waits for nobody, and looks at what it accepts, how it refuses, and what it keeps in memory. Then counts
  * each acknowledged payment in the journal. Writes the table in the README unless called with --dry-run.
- * Options: --minutes N (10), --factor N (3), --queue N (1000: QUEUE_COMMANDS_MAX), --dry-run.
+ * Options: --minutes N (10), --factor N (3), --queue N (4000: QUEUE_COMMANDS_MAX), --dry-run.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ const { values: options } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     factor: { type: 'string', default: '3' },
-    queue: { type: 'string', default: '1000' },
+    queue: { type: 'string', default: '4000' },
     'dry-run': { type: 'boolean', default: false },
   },
 });

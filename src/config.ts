@@ -36,7 +36,7 @@ const schema = z.object({
   HTTP_PORT: whole(0, 65535).default(8080),
   BOOKS: whole(1, 256).default(1),
   ACCOUNTS_IN_MEMORY: whole(1_000, 10_000_000).default(1_000_000),
-  QUEUE_COMMANDS_MAX: whole(10, 1_000_000).default(20_000),
+  QUEUE_COMMANDS_MAX: whole(10, 1_000_000).default(4_000),
   QUEUE_MIB_MAX: whole(8, 4_096).default(64),
   BOOTSTRAP_API_KEY: z
     .string()
