@@ -54,17 +54,19 @@ function tell(text: string): void {
 async function fill(side: Side, count: number, next: (n: number) => ReturnType<typeof randomTransfer>): Promise<void> {
   const began = performance.now();
   let sent = 0;
+  let done = 0;
   const call = async () => {
     while (sent < count) {
       const from = sent;
-      sent += BULK;
-      await side.transfer(Array.from({ length: Math.min(BULK, count - from) }, (_, i) => next(from + i)));
-      if (Math.floor(sent / PROGRESS_EVERY) !== Math.floor(from / PROGRESS_EVERY)) {
-        const perSecond = Math.round(sent / ((performance.now() - began) / 1000));
-        tell(
-          `  ${sent.toLocaleString('en')} of ${count.toLocaleString('en')}, ${perSecond.toLocaleString('en')}/s so far`,
-        );
-      }
+      const some = Math.min(BULK, count - from);
+      sent += some;
+      await side.transfer(Array.from({ length: some }, (_, i) => next(from + i)));
+      done += some;
+      if (done % PROGRESS_EVERY >= some) continue;
+      const perSecond = Math.round(done / ((performance.now() - began) / 1000));
+      tell(
+        `  ${done.toLocaleString('en')} of ${count.toLocaleString('en')}, ${perSecond.toLocaleString('en')}/s so far`,
+      );
     }
   };
   await Promise.all(Array.from({ length: CALLERS }, call));
