@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Db } from 'mongodb';
 import { createLog } from '../src/log.ts';
+import { MongoAccounts } from '../src/mongo/accounts.ts';
 import { createClient } from '../src/mongo/client.ts';
 import { startEmbeddedReplicaSet } from '../src/mongo/embedded.ts';
 import { MongoJournalQueries } from '../src/mongo/journal-queries.ts';
@@ -19,7 +20,7 @@ import { GrowthReport } from './growth/report.ts';
 import { type Load, measure } from './measure.ts';
 import { GROWTH, writeToReadme } from './report.ts';
 import type { Side } from './side.ts';
-import { engineInProcess } from './sides/engine.ts';
+import { addBenchAccounts, engineInProcess } from './sides/engine.ts';
 import { accountId, pairTransfer, randomTransfer } from './workload.ts';
 
 const { values: options } = parseArgs({
@@ -127,7 +128,10 @@ try {
   report.addCold(await measure(cold, single, SECONDS));
   await cold.close();
   tell('a service that touches every account');
-  report.addMemory(await memoryOfService({ uri: set.uri, database: 'growth_fresh', accounts: ACCOUNTS, folder, tell }));
+  await addBenchAccounts(new MongoAccounts(client.db('growth_memory')), 1, ACCOUNTS);
+  report.addMemory(
+    await memoryOfService({ uri: set.uri, database: 'growth_memory', accounts: ACCOUNTS, folder, tell }),
+  );
   const text = report.render(mongod);
   process.stdout.write(`${text}\n`);
   if (!options['dry-run']) await writeToReadme(text, GROWTH);
