@@ -78,8 +78,9 @@ describe('a service that is sent three times what it can take', { timeout: TEST_
     const meanwhile = load.calls.filter(({ calledAt, answeredAt }) => calledAt > from && answeredAt < until);
     expect(meanwhile.filter(({ told }) => told.answer === 'posted' || told.answer === 'rejected')).toEqual([]);
     expect(refused).toBeGreaterThan(meanwhile.length / 2);
-    // Those in the queue were told in the end, too.
-    expect(meanwhile.filter(({ calledAt, answeredAt }) => answeredAt - calledAt > REFUSAL_MS_MAX)).not.toEqual([]);
+    // Those in the queue were told in the end, too; all of them may have come before the stall.
+    const told = load.calls.filter(({ answeredAt }) => answeredAt > from && answeredAt < until);
+    expect(told.filter(({ calledAt, answeredAt }) => answeredAt - calledAt > REFUSAL_MS_MAX)).not.toEqual([]);
 
     await load.progress(20);
     await endRush();
