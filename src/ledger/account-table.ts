@@ -1,3 +1,4 @@
+import { AccountIds } from './account-ids.ts';
 import { SlotIndex } from './slot-index.ts';
 import type { Account } from './types.ts';
 
@@ -25,7 +26,7 @@ const SLOTS_AT_FIRST = 1024;
  * second-chance (CLOCK) rule picks one.
  */
 export class AccountTable {
-  readonly #ids: string[] = [];
+  readonly #ids = new AccountIds();
   readonly #slots = new SlotIndex(this.#ids);
   #currencies: string[] = [];
   readonly #currencyNumbers = new Map<string, number>();
@@ -64,8 +65,8 @@ export class AccountTable {
     const known = this.find(account.id);
     if (known >= 0) return known;
     const slot = this.#used < this.capacity ? this.#grow() : this.#evict();
-    this.#ids[slot] = account.id;
-    this.#slots.add(slot);
+    this.#ids.set(slot, account.id);
+    this.#slots.add(slot, account.id);
     this.#book[slot] = account.book;
     this.#currency[slot] = this.#currencyNumber(account.currency);
     this.#posted[slot] = 0n;
@@ -84,7 +85,7 @@ export class AccountTable {
   }
 
   id(slot: number): string {
-    return this.#ids[slot]!;
+    return this.#ids.get(slot);
   }
   book(slot: number): number {
     return this.#book[slot]!;

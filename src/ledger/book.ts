@@ -155,22 +155,23 @@ export class Book {
     }
     const postings: Posting[] = [];
     for (let i = 0; i < part.legs.length; i++) {
+      const leg = part.legs[i]!;
       const slot = part.slots[i]!;
-      const fits = !isFinal || this.#refusalOf(part.legs[i]!, slot) === null;
-      postings.push(this.#post(fits ? slot : part.suspense[i]!, part.legs[i]!, undo));
+      if (!isFinal || this.#refusalOf(leg, slot) === null) postings.push(this.#post(slot, leg.account, leg, undo));
+      else postings.push(this.#post(part.suspense[i]!, this.accounts.id(part.suspense[i]!), leg, undo));
     }
     // Most stay within one book: nothing is copied for them.
     return part.span ? { id, key, kind, span: part.span, postings, details } : { id, key, kind, postings, details };
   }
 
-  #post(slot: number, { amount, currency }: Leg, undo: Undo): Posting {
+  #post(slot: number, account: string, { amount, currency }: Leg, undo: Undo): Posting {
     const before = this.accounts.posted(slot);
     const held = this.accounts.held(slot);
     const posted = before + amount;
     undo.slots.push(slot);
     undo.posted.push(before);
     this.accounts.set(slot, posted, held);
-    return { account: this.accounts.id(slot), amount, currency, posted, held };
+    return { account, amount, currency, posted, held };
   }
 
   #refusal({ legs, slots }: Part): RejectionReason | null {

@@ -43,7 +43,7 @@ const DEFAULT_LIMITS: EngineLimits = {
   inFlightBytesMax: 64 << 20,
   accountsInMemoryMax: 1_000_000,
   recentOutcomesMax: 20_000,
-  recentOutcomesBytesMax: 32 << 20,
+  recentOutcomesBytesMax: 8 << 20,
   callerPatienceMs: 20_000,
   recoverAfterMs: 10_000,
   expireAfterMs: 60_000,

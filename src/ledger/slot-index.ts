@@ -1,4 +1,5 @@
 import { accountHash } from './account-hash.ts';
+import type { AccountIds } from './account-ids.ts';
 
 const SIZE_AT_FIRST = 2048;
 const EMPTY = 0;
@@ -14,8 +15,8 @@ export class SlotIndex {
   #hashes: Uint32Array = new Uint32Array(SIZE_AT_FIRST >> 1);
   #size = 0;
 
-  /** `ids`: the id at each slot that is in here. */
-  constructor(readonly ids: readonly string[]) {}
+  /** `ids`: has the id of each slot that is in here. */
+  constructor(readonly ids: Pick<AccountIds, 'isAt'>) {}
 
   get size(): number {
     return this.#size;
@@ -27,19 +28,19 @@ export class SlotIndex {
     const mask = places.length - 1;
     for (let at = hashOf(id) & mask; ; at = (at + 1) & mask) {
       const slot = places[at]! - 1;
-      if (slot < 0 || this.ids[slot] === id) return slot;
+      if (slot < 0 || this.ids.isAt(slot, id)) return slot;
     }
   }
 
-  /** Adds a slot whose id is not in here. */
-  add(slot: number): void {
+  /** Adds a slot with its id, which is not in here. */
+  add(slot: number, id: string): void {
     if (slot >= this.#hashes.length) this.#hashes = widened(this.#hashes, slot);
-    this.#hashes[slot] = hashOf(this.ids[slot]!);
+    this.#hashes[slot] = hashOf(id);
     if (++this.#size * 2 > this.#places.length) this.#grow();
     this.#put(slot);
   }
 
-  /** Removes a slot that is in here; its id is still the one that it was added with. */
+  /** Removes a slot that is in here. */
   remove(slot: number): void {
     const places = this.#places;
     const mask = places.length - 1;
