@@ -1,3 +1,5 @@
+import { widened } from './columns.ts';
+
 const BYTES_AT_FIRST = 1 << 15;
 const SLOTS_AT_FIRST = 1024;
 const LENGTH_MAX = 0xffff;
@@ -14,8 +16,6 @@ export class AccountIds {
   #starts = new Uint32Array(SLOTS_AT_FIRST);
   #lengths = new Uint16Array(SLOTS_AT_FIRST);
   readonly #words = new Map<number, string>();
-  /** Slots that ever had an id. */
-  #slots = 0;
   /** Bytes taken, and how many of them are those of ids that are gone. */
   #end = 0;
   #gone = 0;
@@ -40,7 +40,6 @@ export class AccountIds {
   set(slot: number, id: string): void {
     if (slot >= this.#starts.length) this.#addSlots(slot);
     this.#forget(slot);
-    this.#slots = Math.max(this.#slots, slot + 1);
     if (id.length > LENGTH_MAX || !isAscii(id)) {
       this.#starts[slot] = IN_WORDS;
       this.#words.set(slot, id);
@@ -60,11 +59,8 @@ export class AccountIds {
 
   #addSlots(slot: number): void {
     const length = Math.max(slot + 1, 2 * this.#starts.length);
-    const [starts, lengths] = [this.#starts, this.#lengths];
-    this.#starts = new Uint32Array(length);
-    this.#starts.set(starts);
-    this.#lengths = new Uint16Array(length);
-    this.#lengths.set(lengths);
+    this.#starts = widened(this.#starts, new Uint32Array(length));
+    this.#lengths = widened(this.#lengths, new Uint16Array(length));
   }
 
   /** Packs the ids closely, in as much as they need and a half more for those to come. */
@@ -74,7 +70,7 @@ export class AccountIds {
     this.#bytes = Buffer.alloc(Math.ceil(1.5 * needed));
     this.#end = 0;
     this.#gone = 0;
-    for (let slot = 0; slot < this.#slots; slot++) {
+    for (let slot = 0; slot < this.#starts.length; slot++) {
       const start = this.#starts[slot]!;
       if (start === IN_WORDS) continue;
       this.#starts[slot] = this.#end;

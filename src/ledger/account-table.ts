@@ -1,4 +1,5 @@
 import { AccountIds } from './account-ids.ts';
+import { widened } from './columns.ts';
 import { SlotIndex } from './slot-index.ts';
 import type { Account } from './types.ts';
 
@@ -187,9 +188,4 @@ export class AccountTable {
     }
     throw new Error(`all ${this.capacity} accounts in memory are in use by commands in flight`);
   }
-}
-
-function widened<T extends { set(from: T): void }>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

@@ -156,9 +156,10 @@ export class Book {
     const postings: Posting[] = [];
     for (let i = 0; i < part.legs.length; i++) {
       const leg = part.legs[i]!;
-      const slot = part.slots[i]!;
-      if (!isFinal || this.#refusalOf(leg, slot) === null) postings.push(this.#post(slot, leg.account, leg, undo));
-      else postings.push(this.#post(part.suspense[i]!, this.accounts.id(part.suspense[i]!), leg, undo));
+      const fits = !isFinal || this.#refusalOf(leg, part.slots[i]!) === null;
+      const slot = fits ? part.slots[i]! : part.suspense[i]!;
+      // Of its own account the leg has the id at hand.
+      postings.push(this.#post(slot, fits ? leg.account : this.accounts.id(slot), leg, undo));
     }
     // Most stay within one book: nothing is copied for them.
     return part.span ? { id, key, kind, span: part.span, postings, details } : { id, key, kind, postings, details };

@@ -1,5 +1,6 @@
 import { accountHash } from './account-hash.ts';
 import type { AccountIds } from './account-ids.ts';
+import { widened } from './columns.ts';
 
 const SIZE_AT_FIRST = 2048;
 const EMPTY = 0;
@@ -34,7 +35,8 @@ export class SlotIndex {
 
   /** Adds a slot with its id, which is not in here. */
   add(slot: number, id: string): void {
-    if (slot >= this.#hashes.length) this.#hashes = widened(this.#hashes, slot);
+    const hashes = this.#hashes;
+    if (slot >= hashes.length) this.#hashes = widened(hashes, new Uint32Array(Math.max(slot + 1, hashes.length * 2)));
     this.#hashes[slot] = hashOf(id);
     if (++this.#size * 2 > this.#places.length) this.#grow();
     this.#put(slot);
@@ -74,10 +76,4 @@ export class SlotIndex {
 
 function hashOf(id: string): number {
   return accountHash(id) >>> 0;
-}
-
-function widened(from: Uint32Array, slot: number): Uint32Array {
-  const to = new Uint32Array(Math.max(slot + 1, from.length * 2));
-  to.set(from);
-  return to;
 }
