@@ -252,11 +252,13 @@ describe('the trial balance', () => {
       }
     };
     const posters = Promise.all(Array.from({ length: 8 }, (_, worker) => poster(worker)));
-    for (let i = 0; i < 15; i++) seen.push(...(await read()));
+    const moments = () => new Set(seen.map(({ credit }) => credit)).size;
+    // On a busy machine several reads may see the same moment.
+    for (let i = 0; i < 15 || (i < 300 && moments() <= 5); i++) seen.push(...(await read()));
     posting = false;
     await posters;
     expect(seen.every(({ currency, sum }) => currency === 'EUR' && sum === '0')).toBe(true);
-    expect(new Set(seen.map(({ credit }) => credit)).size).toBeGreaterThan(5);
+    expect(moments()).toBeGreaterThan(5);
     const [last] = await read();
     const { data } = await service.api.read<List<Account>>('/v1/accounts?limit=100');
     const balances = await Promise.all(data.map(({ id }) => service.api.read<Balance>(`/v1/accounts/${id}/balance`)));
