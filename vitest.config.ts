@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `*.unit.test.ts` need no servers; every other `*.test.ts` gets a real replica set, shared by the whole run and
- * started only when such a test is run. Fault tests start their own, as they kill its members.
+ * started only when such a test is run; tests of Cloudname get a real ZooKeeper instead. Fault tests start their own, as
+ * they kill its members.
  */
 export default defineConfig({
   test: {
@@ -16,8 +17,26 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.unit.test.ts'],
+          exclude: ['test/**/*.unit.test.ts', 'test/cloudname/**', 'test/cluster/**'],
           globalSetup: ['test/support/global-setup.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cloudname',
+          include: ['test/cloudname/**/*.test.ts'],
+          exclude: ['test/**/*.unit.test.ts'],
+          globalSetup: ['test/support/global-setup-zookeeper.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          exclude: ['test/**/*.unit.test.ts'],
+          globalSetup: ['test/support/global-setup.ts', 'test/support/global-setup-zookeeper.ts'],
         },
       },
     ],

@@ -23,6 +23,13 @@ export async function measure(
   { shape, callers, bulk, accounts }: Load,
   seconds: number,
 ): Promise<Measured> {
+  const call = () => side.transfer(Array.from({ length: bulk }, () => randomTransfer(shape, accounts)));
+  const { perSecond, ...times } = await measureCalls(call, callers, seconds);
+  return { perSecond: perSecond * bulk, ...times };
+}
+
+/** {@link measure}, for calls of any kind. */
+export async function measureCalls(call: () => Promise<void>, callers: number, seconds: number): Promise<Measured> {
   const histogram = build({
     lowestDiscernibleValue: 1,
     highestTrackableValue: 120_000_000,
@@ -30,20 +37,19 @@ export async function measure(
   });
   const began = performance.now();
   const until = began + seconds * 1000;
-  let transfers = 0;
-  const call = async () => {
+  let calls = 0;
+  const callAgain = async () => {
     while (performance.now() < until) {
-      const given = Array.from({ length: bulk }, () => randomTransfer(shape, accounts));
       const from = performance.now();
-      await side.transfer(given);
+      await call();
       histogram.recordValue(Math.round((performance.now() - from) * 1000));
-      transfers += bulk;
+      calls++;
     }
   };
-  await Promise.all(Array.from({ length: callers }, call));
+  await Promise.all(Array.from({ length: callers }, callAgain));
   const elapsed = (performance.now() - began) / 1000;
   const at = (percentile: number) => histogram.getValueAtPercentile(percentile) / 1000;
-  return { perSecond: transfers / elapsed, p50Ms: at(50), p99Ms: at(99) };
+  return { perSecond: calls / elapsed, p50Ms: at(50), p99Ms: at(99) };
 }
 
 export function median(values: readonly number[]): number {

@@ -15,6 +15,10 @@ export const OVERLOAD: Marks = {
   begin: '<!-- overload: written by `npm run overload` -->',
   end: '<!-- end of overload -->',
 };
+export const CLUSTER: Marks = {
+  begin: '<!-- cluster: written by `npm run bench:cluster` -->',
+  end: '<!-- end of cluster -->',
+};
 export const GROWTH: Marks = {
   begin: '<!-- growth: written by `npm run bench:growth` -->',
   end: '<!-- end of growth -->',

@@ -2,6 +2,9 @@ import type { Db } from 'mongodb';
 import * as ledger from './0001-ledger.ts';
 import * as paymentsView from './0002-payments-view.ts';
 import * as journalEras from './0003-journal-eras.ts';
+import * as listIndexes from './0004-list-indexes.ts';
+import * as settlements from './0005-settlements.ts';
+import * as webhooks from './0006-webhooks.ts';
 
 export interface Migration {
   readonly name: string;
@@ -13,4 +16,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0001-ledger', up: ledger.up },
   { name: '0002-payments-view', up: paymentsView.up },
   { name: '0003-journal-eras', up: journalEras.up },
+  { name: '0004-list-indexes', up: listIndexes.up },
+  { name: '0005-settlements', up: settlements.up },
+  { name: '0006-webhooks', up: webhooks.up },
 ];

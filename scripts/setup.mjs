@@ -4,20 +4,41 @@
  * yet: it must need nothing but Node.
  *
  * `--serve`: a mongod is needed only when no MONGODB_URI is set.
- * `--test`: the tools by which tests cut networks and set clocks are installed, too, if this is root on a Debian.
+ * `--test`: the tools by which tests cut networks, set clocks, run ZooKeeper and make up requests are installed, too; if
+ * this is root on a Debian, with what they need of its packages.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NODE_MIN = [20, 19];
 const LOCK_WAIT_MS_MAX = 10 * 60_000;
 const LOCK_POLL_MS = 500;
-const APT_MS_MAX = 120_000;
-const FAULT_TOOLS = [
-  { name: 'iproute2', command: 'tc' },
-  { name: 'faketime', command: 'faketime' },
+const APT_MS_MAX = 300_000;
+const TEST_TOOLS = [
+  {
+    use: 'the tests of faults',
+    without: 'the tests that need them will be skipped',
+    packages: [
+      { name: 'iproute2', command: 'tc' },
+      { name: 'faketime', command: 'faketime' },
+    ],
+  },
+  {
+    use: 'the tests with a ZooKeeper',
+    without: 'the tests that need them will fail',
+    packages: [
+      { name: 'default-jre-headless', command: 'java' },
+      { name: 'maven', command: 'mvn' },
+    ],
+  },
+  {
+    use: 'the fuzzing of the API',
+    without: 'its test will fail',
+    // Debian's python3 alone cannot make environments.
+    packages: [{ name: 'python3-venv', command: 'python3', works: ['-c', 'import ensurepip'] }],
+  },
 ];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lockFile = join(root, '.kvitt', 'setup.lock');
@@ -27,10 +48,17 @@ function main() {
   withLock(() => {
     if (packagesAreStale()) installPackages();
   });
-  if (process.argv.includes('--test')) installFaultTools();
+  if (process.argv.includes('--test')) {
+    TEST_TOOLS.forEach(installTools);
+    runScript('fetch-schemathesis.ts');
+  }
   const ownMongoDb = process.env.MONGODB_URI || process.env.MONGODB_URI_FILE;
   if (process.argv.includes('--serve') && ownMongoDb) return;
-  run(process.execPath, ['--import', 'tsx', join(root, 'scripts', 'fetch-mongod.ts')]);
+  runScript('fetch-mongod.ts');
+}
+
+function runScript(name) {
+  run(process.execPath, ['--import', 'tsx', join(root, 'scripts', name)]);
 }
 
 function checkNodeVersion() {
@@ -49,6 +77,11 @@ function packagesAreStale() {
 }
 
 function installPackages() {
+  // npm ci would empty the folder that the link leads to, which belongs to another checkout.
+  const folder = join(root, 'node_modules');
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    fail(`${folder} is a link and not as package-lock.json says. Install where it leads to, or remove the link.`);
+  }
   console.error('setup: installing packages (npm ci, about a minute) ...');
   const started = Date.now();
   // Inside an npm script, npm_execpath is the npm that runs it; development packages are needed whatever NODE_ENV says.
@@ -59,11 +92,11 @@ function installPackages() {
   console.error(`setup: packages installed in ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
-/** Without them some tests are skipped, and say so. */
-function installFaultTools() {
-  const missing = FAULT_TOOLS.filter(({ command }) => !isOnPath(command)).map(({ name }) => name);
+/** Not a reason to give up: all other tests run without them. */
+function installTools({ use, without, packages }) {
+  const missing = packages.filter((tool) => !isThere(tool)).map(({ name }) => name);
   if (missing.length === 0 || process.getuid?.() !== 0 || !isOnPath('apt-get')) return;
-  console.error(`setup: installing ${missing.join(' and ')} for the tests of faults (apt-get) ...`);
+  console.error(`setup: installing ${missing.join(' and ')} for ${use} (apt-get) ...`);
   const install = () =>
     spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', ...missing], {
       stdio: ['ignore', 'ignore', 2],
@@ -72,7 +105,11 @@ function installFaultTools() {
     }).status === 0;
   if (install()) return;
   spawnSync('apt-get', ['update'], { stdio: ['ignore', 'ignore', 2], timeout: APT_MS_MAX });
-  if (!install()) console.error('setup: that failed; the tests that need them will be skipped');
+  if (!install()) console.error(`setup: that failed; ${without}`);
+}
+
+function isThere({ command, works }) {
+  return isOnPath(command) && (works === undefined || spawnSync(command, works).status === 0);
 }
 
 function isOnPath(command) {

@@ -5,34 +5,32 @@ import { setFlagsFromString } from 'node:v8';
 import closeWithGrace from 'close-with-grace';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
-import { type Config, ConfigError, printableConfig, readConfig } from './config.ts';
+import { actor } from './actor.ts';
+import type { CloudnameOptions } from './cloudname/cloudname.ts';
+import { cloudnameCommand } from './cloudname/tool.ts';
+import { type Config, ConfigError, printableConfig, readConfig, readZooKeeperConfig } from './config.ts';
+import { examine } from './doctor/doctor.ts';
 import { generateApiKey, hashApiKey } from './http/auth.ts';
 import { SCOPES } from './http/ports.ts';
 import { exitCodeOf, reconcileCsv } from './jobs/reconcile.ts';
-import { renderJson, renderReconciliation, renderVerification, table } from './jobs/report.ts';
+import { renderJson, renderReconciliation, renderVerification, table, toJson } from './jobs/report.ts';
 import { type VerifyProgress, verify } from './jobs/verify.ts';
 import { createLog } from './log.ts';
-import {
-  connectStorage,
-  createBalancesFollower,
-  createEngine,
-  createPaymentsFollower,
-  createReconcileDeps,
-  openStorage,
-  type Parts,
-  type Storage,
-  startService,
-} from './main.ts';
+import { type Parts, startService } from './main.ts';
 import { MongoApiKeys } from './mongo/api-keys.ts';
 import { MongoAudit } from './mongo/audit.ts';
+import { auditKeyCreated, auditKeyRevoked, auditMigration, MongoAuditLog } from './mongo/audit-log.ts';
 import { MongoBalanceSnapshots } from './mongo/balance-snapshots.ts';
-import { createClient } from './mongo/client.ts';
-import { checkDeployment } from './mongo/deployment.ts';
 import { MongoJournalQueries } from './mongo/journal-queries.ts';
 import { migrateUp, migrationStatus } from './mongo/migrate.ts';
 import { MongoPaymentsView } from './mongo/payments-view.ts';
-import type { Follower } from './payments/follower.ts';
+import { type Follower, type Rebuildable, rebuild } from './payments/follower.ts';
 import { VERSION } from './version.ts';
+import { zooKeeperOptions } from './wiring/cluster.ts';
+import { createBalancesFollower, createPaymentsFollower } from './wiring/followers.ts';
+import { createEngine } from './wiring/ledger.ts';
+import { createReconcileDeps } from './wiring/reconciliation.ts';
+import { connectStorage, openStorage, type Storage } from './wiring/storage.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
@@ -137,15 +135,17 @@ async function runRebuild(options: Output): Promise<void> {
   await withStorage(async ({ db }, config, log) => {
     const books = await new MongoJournalQueries(db).books();
     const show = progress();
-    const rebuild = (phase: string, follower: Follower) =>
-      follower.rebuild(books, (done) => show({ phase, done, of: null }));
-    await rebuild('payments', createPaymentsFollower(config.BOOKS, db, log));
-    await rebuild('balances', createBalancesFollower(config.BOOKS, db, log));
+    const anew = (phase: string, follower: Follower<Rebuildable>) =>
+      rebuild(follower, books, (done) => show({ phase, done, of: null }));
+    await anew('payments', createPaymentsFollower(config.BOOKS, db, log));
+    await anew('balances', createBalancesFollower(config.BOOKS, db, log));
     const built = {
       payments: await new MongoPaymentsView(db).count(),
       balances: await new MongoBalanceSnapshots(db).count(),
     };
     endProgress();
+    const done = { actor: actor(), action: 'read_models_rebuilt', target: 'read models', details: built } as const;
+    await new MongoAuditLog(db).record(done);
     print(built, options, () => `built from the journal: ${built.payments} payments, ${built.balances} balances\n`);
   });
 }
@@ -155,6 +155,8 @@ async function runRecover(options: Output & { olderThanSeconds: number }): Promi
     const engine = createEngine(config, db, log);
     try {
       const report = await engine.recover(options.olderThanSeconds * 1000);
+      const done = { actor: actor(), action: 'claims_recovered', target: 'pending claims' } as const;
+      await new MongoAuditLog(db).record({ ...done, details: { ...report } });
       const rows = Object.entries(report).map(([what, count]) => [what, String(count)]);
       print(report, options, () => table(['what', 'count'], rows, 'll'));
       process.exitCode = report.failed === 0 ? EXIT.ok : EXIT.broken;
@@ -168,7 +170,7 @@ async function runMigrate(what: 'up' | 'status', options: Output): Promise<void>
   const config = readConfig();
   const storage = await connectStorage(config, createLog('warn'), { share: true });
   try {
-    if (what === 'up') await migrateUp(storage.db);
+    if (what === 'up') await auditMigration(storage.db, actor(), await migrateUp(storage.db));
     const status = await migrationStatus(storage.db);
     const rows = status.map(({ name, appliedAt }) => [name, appliedAt?.toISOString() ?? 'not applied']);
     print(status, options, () => table(['migration', 'applied'], rows, 'll'));
@@ -177,18 +179,28 @@ async function runMigrate(what: 'up' | 'status', options: Output): Promise<void>
   }
 }
 
+async function runAuditList({ limit, ...output }: Output & { limit: number }): Promise<void> {
+  await withStorage(async ({ db }) => {
+    const entries = await new MongoAuditLog(db).list(limit);
+    const rows = entries.map(({ at, actor, action, target, details }) => [
+      ...[at.toISOString(), actor, action, target],
+      JSON.stringify(toJson(details)),
+    ]);
+    print(entries, output, () => table(['at', 'actor', 'action', 'target', 'details'], rows, 'lllll'));
+  });
+}
+
 async function runDoctor(options: Output): Promise<void> {
   const config = readConfig();
-  if (config.MONGODB_URI === undefined) throw new ConfigError('Set MONGODB_URI: doctor looks at a database of yours.');
-  const client = createClient(config.MONGODB_URI);
-  try {
-    const checks = await checkDeployment(client, config.MONGODB_DATABASE);
-    const rows = checks.map(({ name, ok, detail }) => [ok ? 'ok' : 'BROKEN', name, detail]);
-    print(checks, options, () => table(['', 'what', 'found'], rows, 'lll'));
-    process.exitCode = checks.every(({ ok }) => ok) ? EXIT.ok : EXIT.broken;
-  } finally {
-    await client.close();
-  }
+  const { ZOOKEEPER_CONNECT: connect } = config;
+  const checks = await examine(config, connect === undefined ? null : zooKeeperOptions(config, connect));
+  const rows = checks.map(({ name, status, found, next }) => [
+    status,
+    name,
+    next === null ? found : `${found}; ${next}`,
+  ]);
+  print(checks, options, () => table(['', 'what', 'found'], rows, 'lll'));
+  process.exitCode = checks.some(({ status }) => status === 'fail') ? EXIT.broken : EXIT.ok;
 }
 
 function addKeys(program: Command): void {
@@ -212,6 +224,8 @@ function addKeys(program: Command): void {
           flags.expiresDays === undefined ? null : new Date(Date.now() + flags.expiresDays * 86_400_000);
         const stored = { hash: hashApiKey(key), client: clientName(client), scopes: flags.scopes, expiresAt };
         await new MongoApiKeys(db).add(stored);
+        // Before it is shown: a key that nobody knows of is of no use to anybody.
+        await auditKeyCreated(db, actor(), stored);
         print({ key, client, scopes: flags.scopes, expires_at: expiresAt }, flags, () => `${key}\n`);
       });
     });
@@ -238,7 +252,8 @@ function addKeys(program: Command): void {
       if (!/^[0-9a-f]{8,64}$/.test(id))
         throw new ConfigError('The id is 8 to 64 hex digits, as `kvitt keys list` shows it.');
       await withStorage(async ({ db }) => {
-        if (await new MongoApiKeys(db).revoke(id)) return;
+        const hash = await new MongoApiKeys(db).revoke(id);
+        if (hash !== null) return auditKeyRevoked(db, actor(), hash);
         throw new ConfigError(`No key, or more than one, has the id ${id}. See \`kvitt keys list\`.`);
       });
     });
@@ -248,6 +263,14 @@ function addKeys(program: Command): void {
 function clientName(name: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name) && name !== 'sqs') return name;
   throw new ConfigError('A client is 1 to 64 letters, digits, _ or -, and not `sqs`.');
+}
+
+function cloudnameOptions(): CloudnameOptions {
+  const config = readZooKeeperConfig();
+  if (config.ZOOKEEPER_CONNECT === undefined) {
+    throw new ConfigError('Set ZOOKEEPER_CONNECT to the servers: host:port,host:port/path');
+  }
+  return zooKeeperOptions(config, config.ZOOKEEPER_CONNECT);
 }
 
 function wholeNumber(text: string): number {
@@ -303,10 +326,19 @@ function buildProgram(): Command {
   }
   addKeys(program);
   program
+    .command('audit')
+    .description('what operators did')
+    .command('list')
+    .description('the latest entries of the audit log, oldest first')
+    .option('--limit <count>', 'entries', wholeNumber, 1_000)
+    .option('--json', 'answer as JSON')
+    .action(runAuditList);
+  program
     .command('doctor')
-    .description('check the MongoDB settings that safety needs; exit 1 when one is wrong')
+    .description('check what safety needs of MongoDB, its neighbours and this machine; exit 1 when something fails')
     .option('--json', 'answer as JSON')
     .action(runDoctor);
+  program.addCommand(cloudnameCommand(cloudnameOptions, process.env));
   const config = program.command('config').description('settings');
   config
     .command('print')

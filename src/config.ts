@@ -1,10 +1,12 @@
 /** All settings, from the environment only, read here and nowhere else. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { Coordinate, parseServiceName } from './cloudname/coordinate.ts';
 import { isApiKey } from './http/auth.ts';
+import { parseConnectString } from './zookeeper/connect-string.ts';
 
 /** Settings that hold a secret: hidden when printed, and also read from the file that `<NAME>_FILE` names. */
-const SECRETS = ['BOOTSTRAP_API_KEY', 'MONGODB_URI'] as const;
+const SECRETS = ['BOOTSTRAP_API_KEY', 'MONGODB_URI', 'ZOOKEEPER_AUTH'] as const;
 
 const whole = (min: number, max: number) =>
   z
@@ -21,6 +23,17 @@ const url = (protocols: readonly string[]) =>
     },
     `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
+
+const zookeeper = {
+  ZOOKEEPER_CONNECT: z.string().refine(isConnectString, 'must be host:port,host:port/path').optional(),
+  ZOOKEEPER_SESSION_MS: whole(400, 600_000).default(10_000),
+  ZOOKEEPER_AUTH: z
+    .string()
+    .regex(/^[^:]+:.+$/, 'must be user:password')
+    .optional(),
+};
+
+const WRONG_COORDINATE = 'must be instance.service.user.cell, or service.user.cell for the first free instance';
 
 const schema = z.object({
   MONGODB_URI: z
@@ -45,18 +58,46 @@ const schema = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   SQS_QUEUE_URL: url(['http:', 'https:']).optional(),
   SQS_DEAD_LETTER_QUEUE_URL: url(['http:', 'https:']).optional(),
+  SQS_OUT_QUEUE_URL: url(['http:', 'https:']).optional(),
   SQS_ENDPOINT: url(['http:', 'https:']).optional(),
   SQS_WAIT_SECONDS: whole(0, 20).default(10),
   SQS_VISIBILITY_TIMEOUT_SECONDS: whole(2, 43_200).default(30),
   SQS_CONCURRENCY: whole(1, 16).default(2),
   AWS_REGION: z.string().min(1).default('eu-north-1'),
+  WEBHOOK_PRIVATE_ADDRESSES: z.enum(['true', 'false']).default('false'),
   RECOVERY_AFTER_SECONDS: whole(1, 50).default(10),
   RATE_LIMIT_PER_MINUTE: whole(0, 10_000_000).default(0),
+  // It is printed: what proves who sends traces goes into OTEL_EXPORTER_OTLP_HEADERS, which their exporter reads.
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http:', 'https:'])
+    .refine((value) => !/^\w+:\/\/[^/]*@/.test(value), 'must hold no user or password')
+    .optional(),
   METRICS_OPEN: z.enum(['true', 'false']).default('false'),
   SHUTDOWN_GRACE_MS: whole(100, 600_000).default(15_000),
+  ...zookeeper,
+  CLOUDNAME_COORDINATE: z.string().refine(isCoordinateOrService, WRONG_COORDINATE).optional(),
+  ADVERTISE_HOST: z.string().min(1).optional(),
+  INTERNAL_PORT: whole(0, 65535).default(0),
 });
 
 export type Config = Readonly<z.infer<typeof schema>>;
+export type ZooKeeperConfig = Pick<Config, keyof typeof zookeeper>;
+
+function isConnectString(text: string): boolean {
+  return succeeds(() => parseConnectString(text));
+}
+
+function isCoordinateOrService(text: string): boolean {
+  return succeeds(() => Coordinate.parse(text)) || succeeds(() => parseServiceName(text));
+}
+
+function succeeds(parse: () => unknown): boolean {
+  try {
+    parse();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -66,24 +107,77 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads and checks every setting. @throws ConfigError that names everything that is wrong at once */
 export function readConfig(environment: Environment = process.env): Config {
-  const problems: string[] = [];
-  const values: Record<string, string> = {};
-  for (const name of Object.keys(schema.shape)) {
-    const value = environment[name];
-    // An empty variable is an unset one, as in compose files.
-    if (value !== undefined && value !== '') values[name] = value;
-  }
-  for (const name of SECRETS) readSecretFile(name, environment, values, problems);
+  const { values, problems } = readValues(environment, Object.keys(schema.shape));
   const parsed = schema.safeParse(values);
   for (const { path, message } of parsed.error?.issues ?? []) problems.push(`${path.join('.')} ${message}`);
   // Here and not in the schema, which looks at several settings together only when each of them is right.
   if ((values.SQS_QUEUE_URL === undefined) !== (values.SQS_DEAD_LETTER_QUEUE_URL === undefined)) {
     problems.push('SQS_QUEUE_URL and SQS_DEAD_LETTER_QUEUE_URL must be set together');
   }
-  if (!parsed.success || problems.length > 0) {
-    throw new ConfigError(`These settings are wrong:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  if ((values.CLOUDNAME_COORDINATE === undefined) !== (values.ZOOKEEPER_CONNECT === undefined)) {
+    problems.push('CLOUDNAME_COORDINATE and ZOOKEEPER_CONNECT must be set together');
   }
+  if (!parsed.success || problems.length > 0) throw wrong(problems);
   return parsed.data;
+}
+
+/** Settings that a running service follows, when its coordinate's configuration says so. */
+const DYNAMIC = ['LOG_LEVEL', 'RATE_LIMIT_PER_MINUTE'] as const;
+export type DynamicConfig = Pick<Config, (typeof DYNAMIC)[number]>;
+
+/**
+ * Reads the configuration of a coordinate: a JSON object of settings, whose names and values are those of the
+ * environment. What it does not name, or an empty text, is as in `config`.
+ *
+ * @throws ConfigError that names everything that is wrong at once
+ */
+export function readDynamicConfig(text: string, config: Config): DynamicConfig {
+  const given = text.trim() === '' ? {} : parseObject(text);
+  const problems = Object.keys(given)
+    .filter((name) => !(DYNAMIC as readonly string[]).includes(name))
+    .map((name) => `${name} is not one of ${DYNAMIC.join(', ')}`);
+  const values = Object.fromEntries(DYNAMIC.map((name) => [name, String(given[name] ?? config[name])]));
+  const shape = schema.pick({ LOG_LEVEL: true, RATE_LIMIT_PER_MINUTE: true });
+  const parsed = shape.safeParse(values);
+  for (const { path, message } of parsed.error?.issues ?? []) problems.push(`${path.join('.')} ${message}`);
+  if (!parsed.success || problems.length > 0) throw wrong(problems);
+  return parsed.data;
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`It is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new ConfigError('It is not a JSON object of settings.');
+}
+
+/** The settings of ZooKeeper alone, for tools that need no others. @throws ConfigError */
+export function readZooKeeperConfig(environment: Environment = process.env): ZooKeeperConfig {
+  const { values, problems } = readValues(environment, Object.keys(zookeeper));
+  const parsed = z.object(zookeeper).safeParse(values);
+  for (const { path, message } of parsed.error?.issues ?? []) problems.push(`${path.join('.')} ${message}`);
+  if (!parsed.success || problems.length > 0) throw wrong(problems);
+  return parsed.data;
+}
+
+function wrong(problems: readonly string[]): ConfigError {
+  return new ConfigError(`These settings are wrong:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+}
+
+function readValues(environment: Environment, names: readonly string[]) {
+  const problems: string[] = [];
+  const values: Record<string, string> = {};
+  for (const name of names) {
+    const value = environment[name];
+    // An empty variable is an unset one, as in compose files.
+    if (value !== undefined && value !== '') values[name] = value;
+  }
+  for (const name of SECRETS) if (names.includes(name)) readSecretFile(name, environment, values, problems);
+  return { values, problems };
 }
 
 function readSecretFile(

@@ -56,6 +56,8 @@ describe('a wrong setting is named: ', () => {
     ['BOOTSTRAP_API_KEY', 'secret', 'kvitt keys generate'],
     ['LOG_LEVEL', 'loud', 'expected one of'],
     ['SQS_ENDPOINT', 'localhost:9324', 'must be a URL that begins with http:// or https://'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', 'must be a URL that begins with http:// or https://'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://user:hunter2@collector:4318', 'must hold no user or password'],
     ['SQS_WAIT_SECONDS', '21', 'must be from 0 to 20'],
     ['SQS_VISIBILITY_TIMEOUT_SECONDS', '1', 'must be from 2 to 43200'],
     ['SQS_CONCURRENCY', '17', 'must be from 1 to 16'],

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
 import { uuidv7 } from 'uuidv7';
-import { freePort, ServiceProcess } from '../../src/demo/service-process.ts';
+import { ServiceProcess } from '../../src/demo/service-process.ts';
 import { generateApiKey } from '../../src/http/auth.ts';
+import { freePort } from '../../src/mongo/free-ports.ts';
 import { accountId } from '../workload.ts';
 
 /** Accounts one request touches. */

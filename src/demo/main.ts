@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { generateApiKey } from '../http/auth.ts';
 import { createLog } from '../log.ts';
 import { startEmbeddedReplicaSet } from '../mongo/embedded.ts';
+import { freePort } from '../mongo/free-ports.ts';
 import { createSqsClient } from '../queue/client.ts';
 import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, startEmbeddedSqs } from '../queue/embedded.ts';
 import { ApiUser, inParallel, type Sent } from './api.ts';
 import { Checks } from './checks.ts';
 import { expectedBalances, makePlan, type Plan } from './plan.ts';
 import { drained, sendEvents, takeDeadLetters } from './queue.ts';
-import { type Environment, freePort, runKvitt, ServiceProcess } from './service-process.ts';
+import { type Environment, runKvitt, ServiceProcess } from './service-process.ts';
 import { statementWithDifferences } from './statement.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';

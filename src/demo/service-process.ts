@@ -1,26 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url));
 const READY_MS_MAX = 30_000;
 const COMMAND_MS_MAX = 60_000;
+const LOG_SHOWN_MAX = 2_000;
 
 export type Environment = Readonly<Record<string, string>>;
-
-/** A port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
 
 /** `kvitt serve` in a process of its own, so that it can be killed. */
 export class ServiceProcess {
@@ -32,6 +20,8 @@ export class ServiceProcess {
     readonly logFile: string,
     /** What Node.js is given to run. */
     readonly program: readonly string[] = ['--import', 'tsx', CLI],
+    /** What runs Node.js, such as a command that enters a network namespace. */
+    readonly within: readonly string[] = [],
   ) {}
 
   /** What it keeps in memory now; null: it is gone, or this is not Linux. */
@@ -44,7 +34,8 @@ export class ServiceProcess {
   /** Resolves once it answers that it is ready. */
   async start(): Promise<void> {
     const log = openSync(this.logFile, 'a');
-    const child = spawn(process.execPath, [...this.program, 'serve'], {
+    const [command, ...argv] = [...this.within, process.execPath, ...this.program, 'serve'];
+    const child = spawn(command!, argv, {
       env: { ...process.env, ...this.environment },
       stdio: ['ignore', log, log],
     });
@@ -57,7 +48,13 @@ export class ServiceProcess {
       if (answer?.ok) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    throw new Error(`the service did not start; its log is ${this.logFile}`);
+    const said = await readFile(this.logFile, 'utf8').catch(() => '');
+    throw new Error(`the service did not start; its log ${this.logFile} ends with\n${said.slice(-LOG_SHOWN_MAX)}`);
+  }
+
+  /** Freezes the process, or lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal);
   }
 
   /** Resolves when the process is gone, with its exit code; null: a signal ended it, or it was never started. */

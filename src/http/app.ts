@@ -5,31 +5,54 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import { uuidv7 } from 'uuidv7';
 import { requireKeys } from './auth.ts';
 import { answerBrokenRequests } from './broken.ts';
+import { markDryRuns } from './dry-runs.ts';
+import { tagReads } from './etags.ts';
 import { toProblem } from './faults.ts';
 import { acceptJsonOnly } from './json.ts';
+import { linkPages } from './links.ts';
 import { documentRoutes, serveDocuments } from './openapi.ts';
+import { auditOperators } from './operator-actions.ts';
+import { withoutValues } from './own-words.ts';
 import type { HttpDeps, HttpSettings } from './ports.ts';
 import { ProblemError, sendProblem } from './problem.ts';
 import { refuseEarly } from './refuse-early.ts';
 import { RequestLimit } from './request-limit.ts';
 import { accountRoutes } from './routes/accounts.ts';
+import { balanceRoutes } from './routes/balances.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, metricsRoutes } from './routes/health.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { reconciliationRoutes } from './routes/reconciliations.ts';
 import { transactionRoutes } from './routes/transactions.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+import { traceOf, traceRequests } from './traces.ts';
 import { refuseUnknownRoutes } from './unknown-routes.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** Longer than any id, percent-encoded or not: what is longer still is a 404. */
 const PARAM_LENGTH_MAX = 512;
+const NOBODY = () => null;
 
 /**
  * Builds the app over an implementation of `Payments`. Rejects when a route is misdeclared. `listen` and `close` are
  * the caller's; while it closes, requests that still come in are answered and their connections then closed.
  */
 export async function buildApp(deps: HttpDeps): Promise<FastifyInstance> {
-  const { payments, reconciliations, auth, health, metrics, log, settings } = deps;
+  const {
+    payments,
+    leaderOf = NOBODY,
+    events,
+    webhooks,
+    reconciliations,
+    auth,
+    audit,
+    health,
+    metrics,
+    log,
+    settings,
+  } = deps;
   const app = createFastify(deps);
   app.setValidatorCompiler(validatorCompiler);
   // Answers are made by present.ts from typed views; the response schemas are for the document and for the tests.
@@ -37,6 +60,7 @@ export async function buildApp(deps: HttpDeps): Promise<FastifyInstance> {
   acceptJsonOnly(app);
   app.setErrorHandler((error, request, reply) => answerFault(error, request, reply));
   refuseUnknownRoutes(app);
+  traceRequests(app, deps.tracer ?? null);
   observe(app, deps);
   letConnectionsGo(app);
   await shedLoad(app, settings);
@@ -48,11 +72,18 @@ export async function buildApp(deps: HttpDeps): Promise<FastifyInstance> {
   await app.register(async (v1) => {
     limit.enforce(v1);
     requireKeys(v1, auth);
-    await limitRate(v1, settings.rateLimitPerMinute);
+    await limitRate(v1, settings);
     limit.forgetAbandoned(v1);
-    for (const routes of [accountRoutes, paymentRoutes, transactionRoutes, ledgerRoutes]) {
+    auditOperators(v1, audit);
+    markDryRuns(v1);
+    linkPages(v1);
+    tagReads(v1);
+    for (const routes of [accountRoutes, balanceRoutes, paymentRoutes, transactionRoutes]) {
       await v1.register(routes(payments));
     }
+    await v1.register(ledgerRoutes(payments, leaderOf));
+    await v1.register(eventRoutes(events));
+    await v1.register(webhookRoutes(webhooks));
     await v1.register(reconciliationRoutes(reconciliations));
   });
   await serveDocuments(app);
@@ -80,7 +111,9 @@ function createFastify({ log, settings }: HttpDeps): FastifyInstance {
 function answerFault(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request);
   if (problem.code === 'internal_error') {
-    request.log.error({ err: error, request_id: request.id, route: routeOf(request) }, 'request failed unexpectedly');
+    const err = withoutValues(error, request);
+    const fields = { request_id: request.id, ...traceOf(request), route: routeOf(request) };
+    request.log.error({ err, ...fields }, 'request failed unexpectedly');
   }
   // Fastify would close the connection after a refused body, and a client still sending would lose the answer. The rest
   // is read and thrown away instead, at most until the request times out.
@@ -90,19 +123,20 @@ function answerFault(error: unknown, request: FastifyRequest, reply: FastifyRepl
 
 /** Headers that every answer has, metrics, and a line for what is slow or failed. */
 function observe(app: FastifyInstance, { metrics, settings, log }: HttpDeps): void {
+  app.decorateRequest('problem', null);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('cache-control', 'no-store');
+    reply.headers(SECURITY_HEADERS);
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
     const route = routeOf(request);
-    metrics.requestEnded(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    metrics.requestEnded(request.method, route, reply.statusCode, reply.elapsedTime / 1000, request.problem);
     const isFailed = reply.statusCode >= 500 && request.underWay !== 'refused';
     if (reply.elapsedTime > settings.slowRequestMs || isFailed) {
       const fields = {
         request_id: request.id,
+        ...traceOf(request),
         method: request.method,
         route,
         status: reply.statusCode,
@@ -146,11 +180,13 @@ async function shedLoad(app: FastifyInstance, { eventLoopDelayMsMax }: HttpSetti
   });
 }
 
-async function limitRate(app: FastifyInstance, perMinute: number): Promise<void> {
-  if (perMinute === 0) return;
+async function limitRate(app: FastifyInstance, settings: HttpSettings): Promise<void> {
+  if (settings.rateLimitPerMinute === 0 && !settings.rateLimitMayChange) return;
   await app.register(rateLimit, {
-    max: perMinute,
+    max: () => settings.rateLimitPerMinute,
+    allowList: () => settings.rateLimitPerMinute === 0,
     timeWindow: 60_000,
+    enableDraftSpec: true,
     keyGenerator: (request) => request.principal.keyId,
     errorResponseBuilder: (_request, context) =>
       new ProblemError(

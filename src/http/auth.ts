@@ -30,7 +30,13 @@ export function isApiKey(text: string): boolean {
   return KEY_FORMAT.test(text);
 }
 
-/** SHA-256 in lower-case hex. Keys are random and long, so a plain digest cannot be searched. */
+/**
+ * SHA-256 in lower-case hex. Keys are random and long, so a plain digest cannot be searched.
+ *
+ * Keys are looked up by it, in a map and in an index, and never compared themselves. How long that takes may tell how much
+ * two digests have in common, but nobody can choose a key so that its digest begins as another one's does: the time says
+ * nothing about a key that is stored.
+ */
 export function hashApiKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }

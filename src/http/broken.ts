@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { uuidv7 } from 'uuidv7';
 import { PROBLEMS, type ProblemCode, ProblemError, problemBody } from './problem.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 const CODES: ReadonlyMap<string | undefined, [ProblemCode, string]> = new Map([
   ['HPE_HEADER_OVERFLOW', ['headers_too_large', 'The headers are larger than this service accepts.']],
@@ -23,6 +24,7 @@ export function answerBrokenRequests(error: NodeJS.ErrnoException, socket: Socke
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     `x-request-id: ${requestId}`,
+    ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

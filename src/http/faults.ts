@@ -1,6 +1,15 @@
 /** Turns whatever was thrown while a request was handled into the problem that the client sees. */
 import { LedgerError, type LedgerErrorCode } from '../ledger/errors.ts';
-import { PaymentsError, type PaymentView, type TransactionView } from '../payments/types.ts';
+import type { RejectionReason } from '../ledger/types.ts';
+import { requestOf } from '../payments/ids.ts';
+import {
+  type Changed,
+  type Followed,
+  PaymentsError,
+  type PaymentView,
+  type TransactionView,
+} from '../payments/types.ts';
+import { WebhookError } from '../webhooks/types.ts';
 import { type FieldError, type ProblemCode, ProblemError } from './problem.ts';
 
 /** The parts of a request that say where the fault is. */
@@ -33,6 +42,7 @@ export function toProblem(error: unknown, request: FaultyRequest): ProblemError 
   if (error instanceof ProblemError) return error;
   if (error instanceof LedgerError) return ledgerProblem(error, request.body);
   if (error instanceof PaymentsError) return paymentsProblem(error, request.query);
+  if (error instanceof WebhookError) return webhookProblem(error);
   return frameworkProblem(error);
 }
 
@@ -87,19 +97,27 @@ function paymentsProblem(error: PaymentsError, query: unknown): ProblemError {
   switch (error.code) {
     case 'not_found':
       return new ProblemError('not_found', error.message);
+    case 'not_reversible':
+    case 'transaction_pending':
+      return new ProblemError(error.code, error.message);
+    case 'too_many_accounts':
+      return new ProblemError('too_many_accounts', error.message, at({ parameter: 'prefix' }));
     case 'account_exists':
       return new ProblemError('account_exists', error.message, at({ pointer: '/id' }));
-    case 'invalid_cursor': {
-      const before = Object.hasOwn(query ?? {}, 'ending_before') && (query as { ending_before?: string }).ending_before;
-      return new ProblemError(
-        'invalid_cursor',
-        error.message,
-        at({ parameter: before ? 'ending_before' : 'starting_after' }),
-      );
-    }
+    case 'invalid_cursor':
+      return new ProblemError('invalid_cursor', error.message, at({ parameter: cursorIn(query) }));
     default:
       return error.code satisfies never;
   }
+}
+
+function cursorIn(query: unknown): string {
+  return ['ending_before', 'cursor'].find((name) => Object.hasOwn(query ?? {}, name)) ?? 'starting_after';
+}
+
+function webhookProblem({ code, message }: WebhookError): ProblemError {
+  const errors = code === 'webhook_url_refused' ? [{ pointer: '/url', detail: message }] : [];
+  return new ProblemError(code, message, { errors });
 }
 
 function frameworkProblem(error: unknown): ProblemError {
@@ -124,22 +142,66 @@ const REJECTION_DETAILS = {
   insufficient_funds: 'An account that gives does not have that much available. Nothing was moved.',
   balance_limit_exceeded: 'An account that receives would go beyond its highest balance. Nothing was moved.',
   expired: 'It was not carried out while it was young enough, and never will be. Nothing was moved.',
-} as const;
+  account_frozen: 'An account that gives is frozen: nothing is taken from it or held on it. Nothing was moved.',
+  account_closed: 'An account is closed, and stays so. Nothing was moved.',
+  account_not_empty: 'An account is closed only when it holds nothing: empty it, and release what is held on it.',
+  nothing_held: 'It was posted at once, captured, canceled or has expired: there is nothing to capture or cancel.',
+  capture_exceeds_held: 'Less than that is still held for the payment. Nothing was moved.',
+  authorization_expired: 'What was held for the payment can no longer be captured. Nothing was moved.',
+  not_expired: 'What is held for the payment can still be captured. Nothing was moved.',
+  refund_exceeds_captured: 'What was captured and not refunded yet is less than that. Nothing was moved.',
+  already_reversed: 'A transaction is reversed once. Nothing was moved.',
+} as const satisfies Record<RejectionReason, string>;
 
 /**
  * A payment or transaction that the ledger decided against. Made of the decision alone, so that a replay has the same
  * body: its `instance` and `request_id` are those of what was decided, not of the request that asks again.
  */
 export function rejectionProblem(rejected: PaymentView | TransactionView, replayed: boolean): ProblemError {
-  const code = rejected.rejectionReason;
-  if (code === null) throw new Error(`${rejected.id} is rejected without a reason`);
   const isPayment = 'transactionId' in rejected;
-  return new ProblemError(code, REJECTION_DETAILS[code], {
-    instance: `/v1/${isPayment ? 'payments' : 'transactions'}/${rejected.id}`,
-    requestId: `req_${rejected.id.slice(rejected.id.indexOf('_') + 1)}`,
-    members: isPayment
-      ? { payment_id: rejected.id, transaction_id: rejected.transactionId }
-      : { transaction_id: rejected.id },
+  return decidedAgainst(
+    rejected.rejectionReason,
+    {
+      instance: `/v1/${isPayment ? 'payments' : 'transactions'}/${rejected.id}`,
+      transactionId: isPayment ? rejected.transactionId : rejected.id,
+      members: isPayment ? { payment_id: rejected.id } : {},
+    },
+    replayed,
+  );
+}
+
+/** The same for a capture, cancel or refund of a payment. */
+export function followedProblem(
+  { payment, transactionId, rejectionReason }: Followed,
+  replayed: boolean,
+): ProblemError {
+  const instance = `/v1/payments/${payment.id}`;
+  return decidedAgainst(rejectionReason, { instance, transactionId, members: { payment_id: payment.id } }, replayed);
+}
+
+/** The same for a change of an account. */
+export function changedProblem({ account, transactionId, rejectionReason }: Changed, replayed: boolean): ProblemError {
+  const instance = `/v1/accounts/${account.id}`;
+  return decidedAgainst(rejectionReason, { instance, transactionId, members: { account_id: account.id } }, replayed);
+}
+
+interface Decided {
+  readonly instance: string;
+  /** Of what was decided. */
+  readonly transactionId: string;
+  readonly members: Readonly<Record<string, string>>;
+}
+
+function decidedAgainst(
+  reason: RejectionReason | null,
+  { instance, transactionId, members }: Decided,
+  replayed: boolean,
+): ProblemError {
+  if (reason === null) throw new Error(`${transactionId} is rejected without a reason`);
+  return new ProblemError(reason, REJECTION_DETAILS[reason], {
+    instance,
+    requestId: requestOf(transactionId),
+    members: { ...members, transaction_id: transactionId },
     headers: replayed ? { 'idempotent-replayed': 'true' } : {},
   });
 }

@@ -5,12 +5,14 @@ import { ProblemError } from './problem.ts';
 
 type Parse = (request: FastifyRequest, text: string, done: (error: Error | null, value?: unknown) => void) => void;
 
+/** Far beyond what any body here has; what nests deeper is refused before it is parsed. */
+const DEPTH_MAX = 32;
 const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
 const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
  * The one body parser of the app. Beyond what Fastify's own refuses (`__proto__`, `constructor.prototype`), it refuses
- * bytes that are not UTF-8 and objects that hold a key twice. A number with a fraction or an exponent is handed on as
+ * bytes that are not UTF-8, objects that hold a key twice and what nests too deep. A number with a fraction or an exponent is handed on as
  * its text, for the parser would round it: no field takes one, so the schema refuses it and names the field.
  */
 export function acceptJsonOnly(app: FastifyInstance): void {
@@ -20,6 +22,7 @@ export function acceptJsonOnly(app: FastifyInstance): void {
     if (!isUtf8(body)) return done(refusal('The body is not UTF-8.'));
     const text = body.toString('utf8');
     const bare = text.replace(STRING, '');
+    if (isTooDeep(bare)) return done(refusal(`The body nests more than ${DEPTH_MAX} levels.`));
     parse(request, /\d[.eE]/.test(bare) ? quoteInexactNumbers(text) : text, (error, value) => {
       if (error)
         return done(refusal('The body is not valid JSON, or has a key that is not allowed such as __proto__.'));
@@ -42,6 +45,15 @@ function quoteInexactNumbers(text: string): string {
   );
 }
 
+function isTooDeep(bare: string): boolean {
+  let depth = 0;
+  for (const [bracket] of bare.matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+    if (depth > DEPTH_MAX) return true;
+  }
+  return false;
+}
+
 /** Colons outside of strings: one for each key that was written. */
 function countColons(bare: string): number {
   let count = 0;
@@ -49,7 +61,7 @@ function countColons(bare: string): number {
   return count;
 }
 
-/** Keys that were kept, of which a repeated one counts once. Without recursion: nesting may be a million deep. */
+/** Keys that were kept, of which a repeated one counts once. */
 function countKeys(root: unknown): number {
   let count = 0;
   const rest: unknown[] = [root];

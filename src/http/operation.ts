@@ -1,9 +1,9 @@
 /** How a route is described: its scope, its place in the OpenAPI document, and the problems it may answer. */
 import type { FastifySchema } from 'fastify';
 import type { z } from 'zod';
+import { problemResource } from '../resources/schemas.ts';
 import type { Scope } from './ports.ts';
 import { PROBLEMS, type ProblemCode } from './problem.ts';
-import { problemResource } from './schemas/resources.ts';
 
 /** What any route that needs a key may answer. */
 const COMMON: readonly ProblemCode[] = [
@@ -15,11 +15,22 @@ const COMMON: readonly ProblemCode[] = [
   'unavailable',
 ];
 
-interface Described extends FastifySchema {
+export interface OtherBodies {
+  /** What a body may be that is not JSON, by its content type: for the document only. */
+  otherBodies?: Record<string, z.ZodType>;
+}
+
+interface Described extends FastifySchema, OtherBodies {
   summary: string;
   description?: string;
   tags: string[];
-  response: Record<number, z.ZodType>;
+  response: Record<number, z.ZodType | Content>;
+}
+
+/** What is not JSON, by its content type. */
+interface Content {
+  description: string;
+  content: Record<string, { schema: z.ZodType }>;
 }
 
 export type ProblemContent = {
@@ -60,6 +71,16 @@ export function operation<S extends Described>(scope: Scope, codes: readonly Pro
 /** Beyond {@link COMMON}: what a route with a body may answer. */
 export const BODY_CODES: readonly ProblemCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 
+/** Beyond {@link MONEY_CODES}: what a route that captures or releases a payment may answer. */
+export const CAPTURE_CODES: readonly ProblemCode[] = [
+  'not_found',
+  'nothing_held',
+  'capture_exceeds_held',
+  'authorization_expired',
+];
+/** Beyond {@link COMMON}: what a route may answer that changes something as it was read. */
+export const CONDITION_CODES: readonly ProblemCode[] = ['precondition_required', 'precondition_failed'];
+
 /** Beyond {@link COMMON}: what a route that moves money may answer. */
 export const MONEY_CODES: readonly ProblemCode[] = [
   ...BODY_CODES,
@@ -73,6 +94,8 @@ export const MONEY_CODES: readonly ProblemCode[] = [
   'insufficient_funds',
   'balance_limit_exceeded',
   'expired',
+  'account_frozen',
+  'account_closed',
   'overloaded',
   'outcome_unknown',
 ];

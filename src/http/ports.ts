@@ -1,6 +1,10 @@
 /** What the HTTP room needs of the process around it. `src/main.ts` wires the real ones. */
 import type { FastifyBaseLogger } from 'fastify';
-import type { Payments } from '../payments/types.ts';
+import type { Events } from '../events/feed.ts';
+import type { Payments, TraceParent } from '../payments/types.ts';
+import type { Webhooks } from '../webhooks/types.ts';
+import type { ProblemCode } from './problem.ts';
+import type { LeaderOf } from './routes/ledger.ts';
 import type { ReconciliationJobs } from './routes/reconciliations.ts';
 
 /** What an API key may do. `operations` is for whoever runs the service. */
@@ -52,8 +56,60 @@ export interface HttpMetrics {
   /** Content type of what `render` gives. */
   readonly contentType: string;
   render(): Promise<string>;
-  /** Called once a request. `route` is the pattern, such as `/v1/payments/:id`, or `unknown`. */
-  requestEnded(method: string, route: string, status: number, durationSeconds: number): void;
+  /**
+   * Called once a request. `route` is the pattern, such as `/v1/payments/:id`, or `unknown`; `problem` is what was
+   * answered instead of what was asked for, or null.
+   */
+  requestEnded(
+    method: string,
+    route: string,
+    status: number,
+    durationSeconds: number,
+    problem: ProblemCode | null,
+  ): void;
+}
+
+/** Of a request, what its span says. */
+export interface TracedRequest {
+  readonly id: string;
+  readonly method: string;
+  /** The pattern; null: there is none. */
+  readonly route: string | null;
+  readonly httpVersion: string;
+  readonly headers: TraceParent;
+}
+
+export interface RequestSpan {
+  readonly traceId: string;
+  /** What is done here, and whatever follows from it, belongs to the span. */
+  run(work: () => void): void;
+  /** `status` null: its sender hung up before the answer. */
+  end(status: number | null, problem: ProblemCode | null): void;
+}
+
+export interface RequestTracer {
+  begin(request: TracedRequest): RequestSpan;
+}
+
+/** What an operator can do over HTTP that is kept in the audit log. */
+export type OperatorAction =
+  | 'reconciliation_started'
+  | 'webhook_endpoint_created'
+  | 'webhook_endpoint_removed'
+  | 'webhook_secret_rotated'
+  | 'webhook_endpoint_enabled'
+  | 'webhook_endpoint_disabled'
+  | 'webhook_redelivered';
+
+/** Where it is kept what operators did. */
+export interface AuditPort {
+  /** Resolves when it is kept for good. `details` holds no secret. */
+  record(entry: {
+    readonly actor: string;
+    readonly action: OperatorAction;
+    readonly target: string;
+    readonly details: Readonly<Record<string, string>>;
+  }): Promise<void>;
 }
 
 export interface HttpSettings {
@@ -62,8 +118,9 @@ export interface HttpSettings {
   readonly bodyLimitBytes: number;
   /** Requests under way at once, those that read and those that write each; more are answered 503. */
   readonly requestsMax: number;
-  /** Of each API key; 0: no limit. */
+  /** Of each API key; 0: no limit. May change while it runs, if there is a limit or `rateLimitMayChange`. */
   readonly rateLimitPerMinute: number;
+  readonly rateLimitMayChange?: boolean;
   /** A request that is not wholly received by then is answered 408; 0: no limit. */
   readonly requestTimeoutMs: number;
   /** Requests slower than this are logged as warnings. */
@@ -76,10 +133,17 @@ export interface HttpSettings {
 
 export interface HttpDeps {
   readonly payments: Payments;
+  /** By default books are not shared. */
+  readonly leaderOf?: LeaderOf;
+  readonly events: Events;
+  readonly webhooks: Webhooks;
   readonly reconciliations: ReconciliationJobs;
   readonly auth: AuthPort;
+  readonly audit: AuditPort;
   readonly health: HealthPort;
   readonly metrics: HttpMetrics;
+  /** Without one nothing is traced. */
+  readonly tracer?: RequestTracer;
   readonly log: FastifyBaseLogger;
   readonly settings: HttpSettings;
 }

@@ -1,5 +1,13 @@
 /** RFC 9457 problems: one closed list of codes. `docs/errors.md` documents each; a test compares the two. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { SECURITY_HEADERS } from './security-headers.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What was answered instead of what was asked for; null: nothing was. */
+    problem: ProblemCode | null;
+  }
+}
 
 interface ProblemKind {
   readonly status: number;
@@ -35,7 +43,9 @@ export const PROBLEMS = {
   method_not_allowed: kind(405, 'Method not allowed'),
   request_timeout: passing(408, 'The request was not received in time', 1),
   account_exists: kind(409, 'The account exists and differs'),
+  transaction_pending: passing(409, 'The transaction is not at its end yet', 1),
   idempotency_key_in_progress: passing(409, 'The first request with this key is still running', 1),
+  precondition_failed: kind(412, 'It was changed meanwhile'),
   body_too_large: kind(413, 'The body is too large'),
   unsupported_media_type: kind(415, 'The body must be application/json'),
   account_not_found: kind(422, 'An account does not exist'),
@@ -45,6 +55,20 @@ export const PROBLEMS = {
   insufficient_funds: kind(422, 'Insufficient funds'),
   balance_limit_exceeded: kind(422, 'The balance limit of the destination would be exceeded'),
   expired: kind(422, 'The request expired before it was carried out'),
+  account_frozen: kind(422, 'An account that gives is frozen'),
+  account_closed: kind(422, 'An account is closed'),
+  account_not_empty: kind(422, 'The account is not empty'),
+  nothing_held: kind(422, 'The payment holds nothing'),
+  capture_exceeds_held: kind(422, 'The payment holds less than that'),
+  authorization_expired: kind(422, 'The authorization has expired'),
+  not_expired: kind(422, 'The authorization has not expired'),
+  refund_exceeds_captured: kind(422, 'Less than that can be refunded'),
+  not_reversible: kind(422, 'The transaction cannot be reversed'),
+  already_reversed: kind(422, 'The transaction is reversed already'),
+  too_many_accounts: kind(422, 'The prefix covers too many accounts'),
+  webhook_url_refused: kind(422, 'Webhooks cannot be posted there'),
+  too_many_webhook_endpoints: kind(422, 'There are too many webhook endpoints'),
+  precondition_required: kind(428, 'The If-Match header is missing'),
   rate_limited: passing(429, 'Too many requests', 1),
   headers_too_large: kind(431, 'The headers are too large'),
   internal_error: passing(500, 'Internal error', 1),
@@ -110,12 +134,13 @@ export function problemBody(problem: Problem, instance: string | undefined, requ
 }
 
 export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  request.problem = problem.code;
   const known: ProblemKind = PROBLEMS[problem.code];
   if (known.retryAfterSeconds !== undefined && !reply.hasHeader('retry-after')) {
     reply.header('retry-after', String(known.retryAfterSeconds));
   }
   // Set already, unless the request failed before the hooks.
-  reply.header('x-request-id', request.id);
+  if (!reply.hasHeader('x-request-id')) reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
   for (const [name, value] of Object.entries(problem.extras.headers ?? {})) reply.header(name, value);
   const instance = problem.extras.instance ?? pathOf(request.url);
   const body = problemBody(problem, instance, problem.extras.requestId ?? request.id);

@@ -5,13 +5,14 @@ import { uuidv7 } from 'uuidv7';
 import type { HttpMetrics } from './ports.ts';
 import { PROBLEMS, problemBody } from './problem.ts';
 import { REFUSAL, type RequestLimit } from './request-limit.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** What is sent in masses when there is too much of it. */
 const PATHS: ReadonlySet<string | undefined> = new Set(['/v1/payments', '/v1/transactions']);
 const { status: STATUS, retryAfterSeconds } = PROBLEMS.overloaded;
 const HEADERS = [
   ...['content-type', 'application/problem+json; charset=utf-8', 'retry-after', String(retryAfterSeconds)],
-  ...['x-content-type-options', 'nosniff', 'cache-control', 'no-store'],
+  ...Object.entries(SECURITY_HEADERS).flat(),
 ];
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;
@@ -38,6 +39,6 @@ export function refuseEarly(app: FastifyInstance, limit: RequestLimit, metrics: 
     const body = problemBody(REFUSAL, request.url, requestId);
     response.writeHead(STATUS, [...HEADERS, 'x-request-id', requestId, 'content-length', String(body.length)]);
     response.end(body);
-    metrics.requestEnded('POST', request.url!, STATUS, 0);
+    metrics.requestEnded('POST', request.url!, STATUS, 0, REFUSAL.code);
   });
 }

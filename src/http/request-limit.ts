@@ -15,6 +15,10 @@ export const REFUSAL: Problem = {
 type Kind = 'reads' | 'writes';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Only reads, whatever its method. */
+    reads?: boolean;
+  }
   interface FastifyRequest {
     /** As what it counts, until it is answered; or that it was refused for want of room. */
     underWay: Kind | 'refused' | null;
@@ -44,7 +48,8 @@ export class RequestLimit {
   enforce(app: FastifyInstance): void {
     app.decorateRequest('underWay', null);
     app.addHook('onRequest', (request, reply, done) => {
-      const kind = request.method === 'GET' || request.method === 'HEAD' ? 'reads' : 'writes';
+      const { method, routeOptions } = request;
+      const kind = method === 'GET' || method === 'HEAD' || routeOptions.config.reads ? 'reads' : 'writes';
       if (!this.hasRoomFor(kind)) {
         this.#refuse(request, reply);
         return;

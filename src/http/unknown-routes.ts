@@ -1,5 +1,5 @@
 /** 404 and 405 as problems. Fastify answers 404 for both, so the methods of each path are noted as routes are added. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError, sendProblem } from './problem.ts';
 
 /** Must be called before the routes are added. */
@@ -13,7 +13,7 @@ export function refuseUnknownRoutes(app: FastifyInstance): void {
     methodsByPath.set(url, path);
     for (const name of [method].flat()) path.methods.add(name);
   });
-  app.setNotFoundHandler((request, reply) => {
+  const refuse = (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?', 1)[0] as string;
     const methods = [...methodsByPath.values()]
       .filter(({ matches }) => matches.test(path))
@@ -24,6 +24,12 @@ export function refuseUnknownRoutes(app: FastifyInstance): void {
     const allow = [...new Set(methods)].sort().join(', ');
     const detail = `This path answers ${allow}.`;
     return sendProblem(new ProblemError('method_not_allowed', detail, { headers: { allow } }), request, reply);
+  };
+  app.setNotFoundHandler(refuse);
+  // Before the body: of some methods (QUERY) Fastify wants a content type, whatever the path, and would answer 400.
+  app.addHook('preParsing', (request, reply, _payload, done) => {
+    if (request.is404) refuse(request, reply);
+    else done();
   });
 }
 

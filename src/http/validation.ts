@@ -1,6 +1,7 @@
 /** Runs the zod schemas of the routes and turns what they find into field errors. */
+import { Readable } from 'node:stream';
 import type { FastifySchemaCompiler } from 'fastify';
-import { type $ZodIssue, type $ZodType, safeParse } from 'zod/v4/core';
+import { type $ZodIssue, type $ZodType, type output, safeParse } from 'zod/v4/core';
 import { type FieldError, ProblemError } from './problem.ts';
 
 /** So many field errors are enough to mend a request, and bound the answer. */
@@ -14,12 +15,30 @@ const PATH_STEP_LENGTH_MAX = 128;
 export const validatorCompiler: FastifySchemaCompiler<$ZodType> = ({ schema, httpPart }) => {
   if (httpPart === 'headers') return () => true;
   return (data) => {
+    // Lines are looked at one by one, as they come.
+    if (httpPart === 'body' && data instanceof Readable) return { value: data };
+    // A schema that lets unknown parameters through would not see this one.
+    if (httpPart === 'querystring' && Object.hasOwn(data, '__proto__')) {
+      return {
+        error: validationProblem(
+          [{ code: 'unrecognized_keys', keys: ['__proto__'], path: [], message: '' }],
+          'parameter',
+        ),
+      };
+    }
     const result = safeParse(schema, data);
     if (result.success) return { value: result.data };
     if (httpPart === 'params') return { error: new ProblemError('not_found', 'There is nothing with this id.') };
     return { error: validationProblem(result.error.issues, httpPart === 'querystring' ? 'parameter' : 'pointer') };
   };
 };
+
+/** What a schema makes of a value. Throws a {@link ProblemError} that names the fields to blame. */
+export function parsed<T extends $ZodType>(schema: T, value: unknown): output<T> {
+  const result = safeParse(schema, value);
+  if (result.success) return result.data;
+  throw validationProblem(result.error.issues, 'pointer');
+}
 
 function validationProblem(issues: readonly $ZodIssue[], where: 'pointer' | 'parameter'): ProblemError {
   const faults = issues.flatMap(faultsOf).slice(0, FIELD_ERRORS_MAX);

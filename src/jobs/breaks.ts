@@ -12,12 +12,23 @@ export const BREAK_KINDS = [
   'term_backwards',
   /** A term or seal block that holds entries. */
   'malformed_block',
-  /** An entry that no command can lead to: no postings, an amount of zero, an account twice, a rejection that posts. */
+  /**
+   * An entry that no command can lead to: no postings, an amount of zero that holds and releases nothing, an account
+   * twice, a rejection that posts.
+   */
   'malformed_entry',
   'unbalanced_entry',
   'unbalanced_book',
   'wrong_running_balance',
   'limit_exceeded',
+  /** Something was taken from a frozen account or held on it, or posted to a closed one. */
+  'account_not_open',
+  /** An account was closed though it was not empty, opened after it was closed, or given limits that it is beyond. */
+  'wrong_account_change',
+  /** How far a payment or transaction is settled does not follow from how far it was before. */
+  'wrong_settlement',
+  /** What is held on an account is not what its open payments hold. */
+  'unexplained_hold',
   'unknown_account',
   /** The posting stands in another book than its account. */
   'wrong_book',

@@ -4,12 +4,16 @@ import type { Command, Entry, StoredBlock } from '../ledger/types.ts';
 import type { BreakList } from './breaks.ts';
 import { type BookOf, judge, type PlannedEntry, plannedFor, planOf } from './command-plan.ts';
 import { differenceOf } from './entry-difference.ts';
+import type { Before } from './life-cycle.ts';
+import { isOfLifeCycle } from './life-cycle-difference.ts';
+import type { OriginCheck } from './origin-check.ts';
 import type { AuditPort, EntryPlace } from './ports.ts';
 import type { SystemAccounts } from './system-accounts.ts';
 
 /** Entries or commands that are looked up together. */
 const LOOKUP_SIZE = 1_000;
 const NONE: readonly never[] = [];
+const NOT_KNOWN: Before = {};
 
 /** An entry that has to stand; `book` null: nobody can tell where. */
 type Expected = Pick<PlannedEntry, 'part'> & { readonly book: number | null };
@@ -17,6 +21,7 @@ type Expected = Pick<PlannedEntry, 'part'> & { readonly book: number | null };
 interface Standing {
   readonly entry: Entry;
   readonly height: number;
+  readonly before: Before;
 }
 
 /** From the journal to the claims: every entry was claimed, and says what its command asked for. One a book. */
@@ -30,9 +35,11 @@ export class EntriesAgainstClaims {
     readonly bookOf: BookOf,
   ) {}
 
-  async take({ entries, height }: StoredBlock): Promise<void> {
-    for (const entry of entries) {
-      if (this.#batch.push({ entry, height }) >= LOOKUP_SIZE) await this.finish();
+  /** `before`: what the entries of the block were decided on that settle or change something, by their index. */
+  async take({ entries, height }: StoredBlock, before: ReadonlyMap<number, Before>): Promise<void> {
+    for (let i = 0; i < entries.length; i++) {
+      const standing = { entry: entries[i]!, height, before: before.get(i) ?? NOT_KNOWN };
+      if (this.#batch.push(standing) >= LOOKUP_SIZE) await this.finish();
     }
   }
 
@@ -49,7 +56,7 @@ export class EntriesAgainstClaims {
     for (const standing of batch) this.#check(standing, claimed.get(standing.entry.key) ?? []);
   }
 
-  #check({ entry, height }: Standing, claimed: readonly ClaimedCommand[]): void {
+  #check({ entry, height, before }: Standing, claimed: readonly ClaimedCommand[]): void {
     const at = { book: this.book, height, entry: entry.id };
     if (claimed.length === 0) {
       const message = `entry ${entry.id} stands in the journal, but nobody claimed its key`;
@@ -67,7 +74,7 @@ export class EntriesAgainstClaims {
       this.breaks.add({ ...at, kind: 'doubled_key', expected: '1', actual: String(claimed.length), message });
     }
     const { command } = claimed.find((one) => one.command.id === entry.id) ?? claimed[0]!;
-    const difference = differenceOf(command, entry, this.book, this.bookOf);
+    const difference = differenceOf({ command, entry, book: this.book, bookOf: this.bookOf, before });
     if (difference === null) return;
     const [what, expected, actual] = difference;
     const message = `entry ${entry.id} has another ${what} than the command that was claimed`;
@@ -83,6 +90,7 @@ interface ClaimCheckOptions {
   /** Up to which height each book was replayed into `system`. */
   readonly replayed: ReadonlyMap<number, number>;
   readonly system: SystemAccounts;
+  readonly origins: OriginCheck;
 }
 
 /**
@@ -132,7 +140,9 @@ export class ClaimsAgainstEntries {
     const keys = new Set<string>();
     for (const command of claim.commands) {
       keys.add(command.key);
-      const missing = this.#missingOf(command, places.get(command.id) ?? []);
+      const standing = places.get(command.id) ?? NONE;
+      this.options.origins.take(command, standing);
+      const missing = this.#missingOf(command, standing);
       if (missing.length === 0) continue;
       open++;
       firstOpen ??= command;
@@ -150,7 +160,7 @@ export class ClaimsAgainstEntries {
   #missingOf(command: Command, standing: readonly EntryPlace[]): readonly Expected[] {
     const [only] = standing;
     // Nearly all. Its postings were replayed: were it in the wrong book, its accounts would be too.
-    if (standing.length === 1 && only!.part === null && !only!.rejected) return NONE;
+    if (standing.length === 1 && only!.part === null && !only!.rejected && !isOfLifeCycle(command)) return NONE;
     this.#checkDoubled(standing);
     const plan = planOf(command, this.options.bookOf);
     // Where entries of unknown accounts belong cannot be told; that they are unknown was told in the replay.

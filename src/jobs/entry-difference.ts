@@ -1,21 +1,34 @@
 import { isSystemAccount, suspenseAccount } from '../ledger/crossing.ts';
 import type { Command, Details, Entry, EntryPart, Leg, Posting, Span } from '../ledger/types.ts';
 import { type BookOf, type PlannedEntry, plannedFor, planOf } from './command-plan.ts';
+import type { Before } from './life-cycle.ts';
+import { isOfLifeCycle, lifeCycleDifferenceOf } from './life-cycle-difference.ts';
 
 /** What it is that differs, and both sides as text. */
-type Difference = readonly [what: string, expected: string, actual: string];
+export type Difference = readonly [what: string, expected: string, actual: string];
+
+interface Judged {
+  readonly command: Command;
+  readonly entry: Entry;
+  /** Where the entry stands. */
+  readonly book: number;
+  readonly bookOf: BookOf;
+  /** What the entry was decided on. */
+  readonly before: Before;
+}
 
 /** What of an entry is not as its command asked; null when all is. An entry that has no place in the plan is not judged. */
-export function differenceOf(command: Command, entry: Entry, book: number, bookOf: BookOf): Difference | null {
+export function differenceOf(judged: Judged): Difference | null {
+  const { command, entry } = judged;
   if (command.id !== entry.id) return ['id', command.id, entry.id];
   const kind = entry.kind === 'rejected' ? entry.rejection?.kind : entry.kind;
   if (command.kind !== kind) return ['kind', command.kind, String(kind)];
+  const [asked, is] = [command.hold, entry.legs].map((held) => (held ? 'manual' : 'automatic'));
+  if (asked !== is) return ['way of capture', asked!, is!];
   const whole = wholeLegsOf(entry);
   if (whole && !sameLegs(command.legs, whole)) return ['set of legs', legsText(command.legs), legsText(whole)];
-  if (entry.span) {
-    const difference = partDifferenceOf(command, entry, entry.span, { book, bookOf });
-    if (difference !== null) return difference;
-  }
+  const difference = plannedDifferenceOf(judged);
+  if (difference !== null) return difference;
   if (!sameDetails(command.details, entry.details)) {
     return ['reference, description or metadata', JSON.stringify(command.details), JSON.stringify(entry.details)];
   }
@@ -23,21 +36,41 @@ export function differenceOf(command: Command, entry: Entry, book: number, bookO
 }
 
 /** The legs of the whole command as they happened or did not; null in a part of it. */
-function wholeLegsOf({ kind, rejection, span, postings }: Entry): readonly Leg[] | null {
+function wholeLegsOf({ kind, rejection, span, postings, settlement, legs }: Entry): readonly Leg[] | null {
   if (kind === 'rejected') return rejection?.legs ?? [];
-  return span ? null : postings;
+  const moved = postings.filter(({ amount }) => amount !== 0n);
+  // What a payment is to move once it is captured; until then nothing moves.
+  if (legs) return moved.length === 0 ? legs : moved;
+  if (span) return null;
+  // What is only held or released was no leg.
+  return settlement ? moved : postings;
+}
+
+/** What is as in a plan of the command; nearly all need none. */
+function plannedDifferenceOf({ command, entry, book, bookOf, before }: Judged): Difference | null {
+  const { span, settlement, changed, rejection } = entry;
+  const isLifeCycle = settlement !== undefined || changed !== undefined || rejection?.follows !== undefined;
+  if (!span && !isLifeCycle && !isOfLifeCycle(command)) return null;
+  if (span?.legs && !sameLegs(command.legs, span.legs)) {
+    return ['set of legs', legsText(command.legs), legsText(span.legs)];
+  }
+  const plan = planOf(command, bookOf);
+  const planned = plan === null ? undefined : plannedFor(plan, { book, part: span?.part ?? null });
+  // Where it belongs cannot be told of unknown accounts; what it says can be compared all the same.
+  const isTelling = settlement !== undefined || changed !== undefined || rejection?.home === true;
+  if (plan === null) return lifeCycleDifferenceOf(command, entry, { isDeciding: isTelling }, before);
+  if (!planned) return null;
+  const difference = span ? partDifferenceOf(command, entry, span, plan, planned) : null;
+  return difference ?? lifeCycleDifferenceOf(command, entry, planned, before);
 }
 
 function partDifferenceOf(
   command: Command,
   { kind, postings }: Entry,
   { part, debits, credits, legs }: Span,
-  { book, bookOf }: { book: number; bookOf: BookOf },
+  plan: readonly PlannedEntry[],
+  planned: PlannedEntry,
 ): Difference | null {
-  if (legs && !sameLegs(command.legs, legs)) return ['set of legs', legsText(command.legs), legsText(legs)];
-  const plan = planOf(command, bookOf);
-  const planned = plan && plannedFor(plan, { book, part });
-  if (!planned) return null;
   const booksOf = (of: EntryPart) => plan.flatMap((one) => (one.part === of ? [one.book] : [])).join(', ');
   const expected = `debits ${booksOf('debit')}, credits ${booksOf('credit')}`;
   const actual = `debits ${debits.join(', ')}, credits ${credits.join(', ')}`;

@@ -131,7 +131,7 @@ function accountFilter(account: string | undefined): (payment: MatchablePayment)
   if (account === undefined) return () => true;
   if (!account.endsWith('*')) return ({ source, destination }) => source === account || destination === account;
   const prefix = account.slice(0, -1);
-  return ({ source, destination }) => source.startsWith(prefix) || destination.startsWith(prefix);
+  return ({ source, destination }) => source.startsWith(prefix) || destination?.startsWith(prefix) === true;
 }
 
 function candidateOf({ id, reference, amount, currency, createdAt }: MatchablePayment): Candidate {

@@ -34,6 +34,8 @@ export interface UnreadableBlock {
 
 /** An account, and the balance that was written behind for it, when there is one. */
 export interface AuditedAccount extends Account {
+  /** Does it say that the journal may hold changes of it? Without that nobody looks for them. Absent: it is not known. */
+  readonly isAnnounced?: boolean;
   readonly snapshot?: { readonly posted: bigint; readonly held: bigint; readonly height: number };
 }
 
@@ -49,9 +51,16 @@ export type PaymentRow = Pick<
   | 'currency'
   | 'reference'
   | 'createdAt'
+  | 'capture'
+  | 'amountHeld'
+  | 'amountCaptured'
+  | 'amountRefunded'
   | 'book'
   | 'height'
->;
+> & {
+  /** Height of the latest entry that it says something about it. */
+  readonly settledHeight: number;
+};
 
 /** The stored ledger, read in bulk. */
 export interface AuditPort {

@@ -3,9 +3,9 @@ import type { Entry, Leg, StoredBlock } from '../ledger/types.ts';
 import type { BreakList } from './breaks.ts';
 import type { AuditedBlock, PaymentRow, UnreadableBlock } from './ports.ts';
 
-/** The fields of a row that follow from the journal. */
+/** The fields of a row that follow from the entry that describes the payment. */
 const COMPARED = [
-  'status',
+  'capture',
   'rejectionReason',
   'source',
   'destination',
@@ -15,13 +15,24 @@ const COMPARED = [
   'createdAt',
 ] as const;
 
+/** The fields that later entries change. */
+const SETTLED = ['status', 'amountHeld', 'amountCaptured', 'amountRefunded', 'settledHeight'] as const;
+type Settled = Pick<PaymentRow, (typeof SETTLED)[number]>;
+
 /**
  * Walks the `payments` read model and the journal of one book side by side, both by height, so that each row meets its
- * block: what stands on one side only, or differs, is reported. Memory of one block.
+ * block: what stands on one side only, or differs, is reported. Memory of one block, and of the payments that were
+ * captured later or refunded: these are compared at the end.
  */
 export class ReadModelCheck {
   readonly #rows: AsyncIterator<PaymentRow>;
   #next: PaymentRow | null | undefined;
+  #height = 0;
+  #isIncomplete = false;
+  /** By transaction: how rows stand that are not as their payment was at first, and what they were then. */
+  readonly #moved = new Map<string, { readonly first: PaymentRow; readonly row: PaymentRow }>();
+  /** By transaction: how the journal leaves payments that other entries followed, up to the checkpoint. */
+  readonly #followed = new Map<string, Entry & { readonly height: number }>();
 
   /** @param checkpoint up to which height the read model is complete. @param rows all of them up to there, by height. */
   constructor(
@@ -34,6 +45,9 @@ export class ReadModelCheck {
   }
 
   async take(audited: AuditedBlock | UnreadableBlock): Promise<void> {
+    const height = 'unreadable' in audited ? audited.height : audited.block.height;
+    if ('unreadable' in audited || height !== this.#height + 1) this.#isIncomplete = true;
+    this.#height = height;
     if ('unreadable' in audited) {
       // What the block held is not known: its rows are neither right nor wrong.
       for await (const row of this.#upTo(audited.height)) if (row.height < audited.height) this.#unfounded(row);
@@ -47,6 +61,10 @@ export class ReadModelCheck {
       else rows.set(row.transactionId, row);
     }
     for (const entry of block.entries) {
+      const { settlement } = entry;
+      if (settlement?.account !== undefined && settlement.id !== entry.id) {
+        this.#followed.set(settlement.id, { ...entry, height: block.height });
+      }
       const expected = paymentOf(entry, block);
       if (expected === null) continue;
       this.#compare(expected, rows.get(entry.id));
@@ -58,6 +76,27 @@ export class ReadModelCheck {
   /** The journal ended: rows that are left stand above it. */
   async finish(): Promise<void> {
     for await (const row of this.#upTo(Number.POSITIVE_INFINITY)) this.#unfounded(row);
+    for (const [id, { first, row }] of this.#moved) {
+      const last = this.#followed.get(id);
+      this.#followed.delete(id);
+      // It was read later than the checkpoint, and may know more than was replayed.
+      if (row.settledHeight <= this.checkpoint) this.#compareSettled(first, last ? settledBy(last, first) : first, row);
+    }
+    // Payments whose row or entry is missing were reported, and have nothing to be compared with.
+    for (const [id, { height }] of this.#isIncomplete ? [] : this.#followed) {
+      const message = `payment ${id} stands in the list of payments as it was at first, and was settled since`;
+      const at = { kind: 'wrong_read_model', book: this.book, height, entry: id } as const;
+      this.breaks.add({ ...at, expected: `of height ${height}`, actual: 'of its own height', message });
+    }
+  }
+
+  #compareSettled({ height, transactionId: entry }: PaymentRow, expected: Settled, actual: Settled): void {
+    const fields = SETTLED.filter((field) => expected[field] !== actual[field]);
+    if (fields.length === 0) return;
+    const textOf = (row: Settled) => fields.map((field) => `${field} ${row[field]}`).join(', ');
+    const message = `payment ${entry} differs in the list of payments: ${fields.join(', ')}`;
+    const at = { kind: 'wrong_read_model', book: this.book, height, entry } as const;
+    this.breaks.add({ ...at, expected: textOf(expected), actual: textOf(actual), message });
   }
 
   async close(): Promise<void> {
@@ -81,12 +120,18 @@ export class ReadModelCheck {
     const { book, height, transactionId: entry } = expected;
     const at = { kind: 'wrong_read_model', book, height, entry } as const;
     if (actual === undefined) {
+      this.#isIncomplete = true;
       const message = `payment ${entry} is in the journal, but not in the list of payments`;
       this.breaks.add({ ...at, expected: 'a row', actual: 'none', message });
       return;
     }
     const fields = COMPARED.filter((field) => plain(expected[field]) !== plain(actual[field]));
-    if (fields.length === 0) return;
+    if (fields.length === 0) {
+      const isMoved = SETTLED.some((field) => expected[field] !== actual[field]);
+      if (isMoved) this.#moved.set(entry, { first: expected, row: actual });
+      return;
+    }
+    this.#isIncomplete = true;
     const textOf = (row: PaymentRow) => fields.map((field) => `${field} ${textOfValue(row[field])}`).join(', ');
     const message = `payment ${entry} differs in the list of payments: ${fields.join(', ')}`;
     this.breaks.add({ ...at, expected: textOf(expected), actual: textOf(actual), message });
@@ -99,27 +144,46 @@ export class ReadModelCheck {
   }
 }
 
+/** How the last entry that follows a payment leaves it. */
+function settledBy({ kind, settlement, height }: Entry & { readonly height: number }, first: PaymentRow): Settled {
+  const { held, captured, refunded } = settlement!;
+  const amounts = { amountHeld: held, amountCaptured: captured, amountRefunded: refunded, settledHeight: height };
+  if (held > 0n) return { status: 'authorized', ...amounts };
+  if (captured === 0n) return { status: kind === 'expiry' ? 'expired' : 'canceled', ...amounts };
+  if (captured === refunded) return { status: 'refunded', ...amounts };
+  return { status: first.capture === 'manual' ? 'captured' : 'posted', ...amounts };
+}
+
 /** The row that an entry leads to; null when it is not (or was not to be) a payment, or not what describes it. */
 function paymentOf(entry: Entry, block: StoredBlock): PaymentRow | null {
   if (!isPrimary(entry)) return null;
   const rejected = entry.kind === 'rejected';
   const kind = rejected ? entry.rejection?.kind : entry.kind;
-  const legs: readonly Leg[] = rejected ? (entry.rejection?.legs ?? []) : (entry.span?.legs ?? entry.postings);
+  const legs: readonly Leg[] = rejected
+    ? (entry.rejection?.legs ?? [])
+    : (entry.span?.legs ?? entry.legs ?? entry.postings);
   const source = legs.find(({ amount }) => amount < 0n);
-  const destination = legs.find(({ amount }) => amount > 0n);
-  if (kind !== 'payment' || source === undefined || destination === undefined) return null;
+  const given = legs.filter(({ amount }) => amount > 0n);
+  if (kind !== 'payment' || source === undefined || given.length === 0) return null;
+  const amount = given.reduce((sum, leg) => sum + leg.amount, 0n);
+  const isHeld = entry.legs !== undefined;
   return {
     transactionId: entry.id,
-    status: rejected ? 'rejected' : 'posted',
+    status: rejected ? 'rejected' : isHeld ? 'authorized' : 'posted',
+    capture: isHeld ? 'manual' : 'automatic',
     rejectionReason: entry.rejection?.reason ?? null,
     source: source.account,
-    destination: destination.account,
-    amount: destination.amount,
-    currency: destination.currency,
+    destination: given.length === 1 ? given[0]!.account : null,
+    amount,
+    amountHeld: isHeld && !rejected ? amount : 0n,
+    amountCaptured: isHeld || rejected ? 0n : amount,
+    amountRefunded: 0n,
+    currency: source.currency,
     reference: entry.details.reference ?? null,
     createdAt: new Date(block.at),
     book: block.book,
     height: block.height,
+    settledHeight: block.height,
   };
 }
 

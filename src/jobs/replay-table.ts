@@ -1,4 +1,6 @@
+import { widened } from '../ledger/columns.ts';
 import { isSystemAccount } from '../ledger/crossing.ts';
+import type { AccountState } from '../ledger/types.ts';
 import type { TrialBalanceRow } from '../payments/types.ts';
 import type { BreakList } from './breaks.ts';
 import type { AuditedAccount } from './ports.ts';
@@ -9,6 +11,9 @@ const HAS_MAX = 2;
 const IS_SYSTEM = 4;
 const SNAPSHOT_COMPARED = 8;
 const SNAPSHOT_BEHIND = 16;
+const IS_FROZEN = 32;
+const IS_CLOSED = 64;
+const IS_UNANNOUNCED = 128;
 const BALANCE_MIN = -(2n ** 63n);
 const BALANCE_MAX = 2n ** 63n - 1n;
 /** The snapshot height of an account that has none. */
@@ -47,14 +52,8 @@ export class ReplayTable {
     this.#slots.set(account.id, slot);
     this.#book[slot] = account.book;
     this.#currency[slot] = this.#currencyNumber(account.currency);
-    if (account.minBalance !== null) {
-      this.#flags[slot]! |= HAS_MIN;
-      this.#min[slot] = account.minBalance;
-    }
-    if (account.maxBalance !== null) {
-      this.#flags[slot]! |= HAS_MAX;
-      this.#max[slot] = account.maxBalance;
-    }
+    this.#setLimits(slot, account);
+    if (account.isAnnounced === false) this.#flags[slot]! |= IS_UNANNOUNCED;
     if (isSystemAccount(account.id)) this.#flags[slot]! |= IS_SYSTEM;
     this.#snapshotHeight[slot] = account.snapshot?.height ?? NO_SNAPSHOT;
     this.#snapshotPosted[slot] = account.snapshot?.posted ?? 0n;
@@ -87,8 +86,43 @@ export class ReplayTable {
   isSystem(slot: number): boolean {
     return (this.#flags[slot]! & IS_SYSTEM) !== 0;
   }
+  /** Does its document say that there are no changes of it? */
+  isUnannounced(slot: number): boolean {
+    return (this.#flags[slot]! & IS_UNANNOUNCED) !== 0;
+  }
+  /** An open account of a user, as nearly all are. */
+  isOrdinary(slot: number): boolean {
+    return (this.#flags[slot]! & (IS_SYSTEM | IS_FROZEN | IS_CLOSED)) === 0;
+  }
+  status(slot: number): AccountState['status'] {
+    const flags = this.#flags[slot]!;
+    if (flags & IS_CLOSED) return 'closed';
+    return flags & IS_FROZEN ? 'frozen' : 'open';
+  }
+  state(slot: number): AccountState {
+    return { status: this.status(slot), minBalance: this.min(slot), maxBalance: this.max(slot) };
+  }
   stretch(slot: number): number {
     return this.#stretch[slot]!;
+  }
+
+  setState(slot: number, state: AccountState): void {
+    this.#flags[slot]! &= ~(IS_FROZEN | IS_CLOSED);
+    if (state.status === 'closed') this.#flags[slot]! |= IS_CLOSED;
+    if (state.status === 'frozen') this.#flags[slot]! |= IS_FROZEN;
+    this.#setLimits(slot, state);
+  }
+
+  #setLimits(slot: number, { minBalance, maxBalance }: Pick<AccountState, 'minBalance' | 'maxBalance'>): void {
+    this.#flags[slot]! &= ~(HAS_MIN | HAS_MAX);
+    if (minBalance !== null) {
+      this.#flags[slot]! |= HAS_MIN;
+      this.#min[slot] = minBalance;
+    }
+    if (maxBalance !== null) {
+      this.#flags[slot]! |= HAS_MAX;
+      this.#max[slot] = maxBalance;
+    }
   }
 
   set(slot: number, posted: bigint, held: bigint, stretch: number): void {
@@ -144,6 +178,25 @@ export class ReplayTable {
       actual: `posted ${posted}, held ${held}`,
       message: `the balance kept with account ${id} is not the one of the journal at height ${this.#snapshotHeight[slot]}`,
     });
+  }
+
+  /** What is held on an account is held for its open payments. `heldFor`: for these, by slot. */
+  checkHeld(heldFor: ReadonlyMap<number, bigint>, isComplete: (book: number) => boolean, breaks: BreakList): void {
+    for (const [account, slot] of this.#slots) {
+      const [held, expected] = [this.#held[slot]!, heldFor.get(slot) ?? 0n];
+      const book = this.#book[slot]!;
+      // Of what is missing in a book nobody can tell what it held.
+      if (held === expected || !isComplete(book)) continue;
+      const message = `${held} are held on account ${account}, and its open payments hold ${expected}`;
+      breaks.add({
+        kind: 'unexplained_hold',
+        book,
+        account,
+        expected: String(expected),
+        actual: String(held),
+        message,
+      });
+    }
   }
 
   /** Sum of the replayed balances of each currency of each book. */
@@ -204,9 +257,4 @@ export class ReplayTable {
 /** Can a balance be stored at all? */
 export function isBalance(value: bigint): boolean {
   return value >= BALANCE_MIN && value <= BALANCE_MAX;
-}
-
-function widened<T extends { set(from: T): void }>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

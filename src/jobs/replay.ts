@@ -1,18 +1,29 @@
-import { suspenseAccount } from '../ledger/crossing.ts';
 import { type Entry, type Posting, postingsIn, REJECTION_REASONS } from '../ledger/types.ts';
 import type { BreakFound, BreakList } from './breaks.ts';
+import { mayPostNothing, namesAccountTwice, unbalanced, withoutSuspense } from './entry-shape.ts';
+import { type Before, LifeCycleReplay } from './life-cycle.ts';
 import type { AuditedBlock, UnreadableBlock } from './ports.ts';
 import { isBalance, type ReplayTable } from './replay-table.ts';
+import type { SettlementTable } from './settlement-table.ts';
 import type { SystemAccounts } from './system-accounts.ts';
 
 const GENESIS: Uint8Array = new Uint8Array(32);
 const KNOWN_REASONS: ReadonlySet<string> = new Set(REJECTION_REASONS);
-/** Up to this many postings, comparing all pairs is cheaper than a set. */
-const PAIRWISE_MAX = 8;
 
 interface Balances {
   readonly posted: bigint;
   readonly held: bigint;
+}
+
+interface ReplayOptions {
+  readonly book: number;
+  readonly table: ReplayTable;
+  readonly breaks: BreakList;
+  readonly system: SystemAccounts;
+  /** Of all books. */
+  readonly settlements: SettlementTable;
+  /** Up to which height all balances that are kept with accounts are complete. */
+  readonly snapshotsUpTo: number;
 }
 
 /**
@@ -34,19 +45,36 @@ export class BookReplay {
   #stretch = 0;
   /** Stored balances that contradicted the replay, by slot. */
   readonly #contradictions = new Map<number, Balances>();
+  readonly #lifeCycle: LifeCycleReplay;
+  /** The account on which the entry at hand holds more, or less; undefined: none. */
+  #heldOn: string | undefined;
+  /** How much more; null: nobody can tell, so that what its posting says is taken. */
+  #heldMore: bigint | null = null;
+  /** Of the block at hand: what its entries were decided on that settle or change something, by their index. */
+  readonly before = new Map<number, Before>();
   blocks = 0;
   entries = 0;
   postings = 0;
 
-  constructor(
-    readonly book: number,
-    readonly table: ReplayTable,
-    readonly breaks: BreakList,
-    readonly system: SystemAccounts,
-    /** Up to which height all balances that are kept with accounts are complete. */
-    readonly snapshotsUpTo: number,
-  ) {}
+  readonly book: number;
+  readonly table: ReplayTable;
+  readonly breaks: BreakList;
+  readonly system: SystemAccounts;
+  readonly snapshotsUpTo: number;
 
+  constructor({ book, table, breaks, system, settlements, snapshotsUpTo }: ReplayOptions) {
+    this.book = book;
+    this.table = table;
+    this.breaks = breaks;
+    this.system = system;
+    this.snapshotsUpTo = snapshotsUpTo;
+    this.#lifeCycle = new LifeCycleReplay(book, table, settlements, breaks);
+  }
+
+  /** Was nothing missing so far? */
+  get isComplete(): boolean {
+    return this.#stretch === 0;
+  }
   get height(): number {
     return this.#height;
   }
@@ -57,6 +85,7 @@ export class BookReplay {
 
   take(audited: AuditedBlock | UnreadableBlock): void {
     this.blocks++;
+    this.before.clear();
     if ('unreadable' in audited) {
       if (this.#follow(audited.height)) this.#lost(audited.height);
       this.#broken(audited.height, {
@@ -75,12 +104,20 @@ export class BookReplay {
     this.#at = block.at;
     this.#term = block.term;
     this.#postingsBelow = block.postingsBelow + postingsIn(block);
-    for (const entry of block.entries) this.#takeEntry(block.height, entry);
+    const { entries, height } = block;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      if (entry.settlement !== undefined || entry.changed !== undefined) this.#takeLifeCycle(i, entry);
+      this.#takeEntry(height, entry);
+      this.#heldOn = undefined;
+    }
   }
 
   /** The journal ended: does it reach the tip it was said to have? */
   finish(tip: number): void {
-    if (this.#height < tip) this.#gap(this.#height + 1, tip);
+    if (this.#height >= tip) return;
+    this.#gap(this.#height + 1, tip);
+    this.#stretch++;
   }
 
   /** Is this the height that comes next? Reports it when not; false: not a height to go on with. */
@@ -152,6 +189,21 @@ export class BookReplay {
     }
   }
 
+  #takeLifeCycle(index: number, entry: Entry): void {
+    // That a rejection does nothing is told by its shape.
+    if (entry.rejection !== undefined || entry.kind === 'rejected') return;
+    const place = { height: this.#height, at: this.#at, stretch: this.#stretch };
+    let before: Before = {};
+    if (entry.settlement !== undefined) {
+      const settled = this.#lifeCycle.settle(entry, place);
+      before = settled.before;
+      this.#heldOn = settled.held?.account;
+      this.#heldMore = settled.held?.more ?? null;
+    }
+    if (entry.changed !== undefined) before = { ...before, ...this.#lifeCycle.change(entry, place) };
+    this.before.set(index, before);
+  }
+
   #takeEntry(height: number, entry: Entry): void {
     this.entries++;
     this.#checkShape(height, entry);
@@ -165,16 +217,26 @@ export class BookReplay {
     const { rejection, postings } = entry;
     if (entry.kind !== 'rejected') {
       if (rejection !== undefined) this.#malformed(height, entry, 'it is posted and rejected at once');
-      if (postings.length === 0) this.#malformed(height, entry, 'it is posted but has no postings');
+      if (postings.length === 0 && !mayPostNothing(entry)) {
+        this.#malformed(height, entry, 'it is posted but has no postings');
+      }
+      if (
+        (entry.kind === 'account_change') !== (entry.changed !== undefined) ||
+        (entry.changed && postings.length > 0)
+      ) {
+        this.#malformed(height, entry, 'an account is changed by a change alone, and by each');
+      }
       if (namesAccountTwice(postings) && namesAccountTwice(withoutSuspense(this.book, entry))) {
         this.#malformed(height, entry, 'it has two postings of one account');
       }
       for (const { amount, account } of postings) {
-        if (amount === 0n) this.#malformed(height, entry, `the amount of its posting on ${account} is zero`);
+        if (amount === 0n && account !== this.#heldOn)
+          this.#malformed(height, entry, `the amount of its posting on ${account} is zero`);
       }
       return;
     }
     if (postings.length > 0) this.#malformed(height, entry, 'it is rejected but has postings');
+    if (entry.settlement || entry.changed) this.#malformed(height, entry, 'it is rejected but settles or changes');
     const part = entry.span?.part ?? 'debit';
     if (part !== 'debit') this.#malformed(height, entry, `it is rejected, and a ${part} cannot be`);
     if (rejection === undefined) {
@@ -220,25 +282,45 @@ export class BookReplay {
       this.#broken(height, { kind: 'wrong_currency', entry: entry.id, account, expected, actual: currency, message });
     }
     table.checkSnapshotBefore(height, this.snapshotsUpTo, account, slot, this.breaks);
-    if (table.isSystem(slot)) this.system.take(this.book, height, entry, posting);
-    this.#replay(height, entry, posting, slot);
-    this.#checkLimits(height, entry, posting, slot);
+    const more = this.#heldOn !== undefined && account === this.#heldOn ? this.#moreHeld(slot, posting) : 0n;
+    const takes = posting.amount < 0n || more > 0n;
+    if (!table.isOrdinary(slot)) this.#takeUnordinary(height, entry, posting, slot, takes);
+    this.#replay(height, entry, posting, slot, more);
+    if (takes || posting.amount > 0n) this.#checkLimits(height, entry, posting, slot, takes);
   }
 
-  #replay(height: number, entry: Entry, posting: Posting, slot: number): void {
+  /** How much more is held after a posting on the account that its entry settles something of. */
+  #moreHeld(slot: number, { held }: Posting): bigint {
+    if (this.#heldMore !== null) return this.#heldMore;
+    return this.table.stretch(slot) === this.#stretch ? held - this.table.held(slot) : 0n;
+  }
+
+  /** On an account of the ledger itself, or one that is frozen or closed. `takes`: less is available after it. */
+  #takeUnordinary(height: number, entry: Entry, posting: Posting, slot: number, takes: boolean): void {
+    if (this.table.isSystem(slot)) this.system.take(this.book, height, entry, posting);
+    const status = this.table.status(slot);
+    if (status === 'open' || (status === 'frozen' && !takes)) return;
+    const { account } = posting;
+    const what = takes ? 'takes from' : 'posts to';
+    const message = `entry ${entry.id} ${what} account ${account}, which is ${status}`;
+    this.#broken(height, { kind: 'account_not_open', entry: entry.id, account, actual: status, message });
+  }
+
+  /** `more`: how much more is to be held after it. */
+  #replay(height: number, entry: Entry, posting: Posting, slot: number, more: bigint): void {
     const { table } = this;
     if (table.stretch(slot) !== this.#stretch) {
       table.set(slot, posting.posted, posting.held, this.#stretch);
       return;
     }
     const posted = table.posted(slot) + posting.amount;
-    const held = table.held(slot);
+    const held = table.held(slot) + more;
     if (posting.posted === posted && posting.held === held) {
       table.set(slot, posted, held, this.#stretch);
       return;
     }
     const other = this.#contradictions.get(slot);
-    if (other !== undefined && posting.posted === other.posted + posting.amount && posting.held === other.held) {
+    if (other !== undefined && posting.posted === other.posted + posting.amount && posting.held === other.held + more) {
       this.#contradictions.delete(slot);
       table.set(slot, posting.posted, posting.held, this.#stretch);
       return;
@@ -253,19 +335,20 @@ export class BookReplay {
       message: `the balance of account ${account} after entry ${entry.id} does not follow from the one before`,
     });
     this.#contradictions.set(slot, posting);
-    table.set(slot, isBalance(posted) ? posted : posting.posted, held, this.#stretch);
+    const isStorable = isBalance(posted) && isBalance(held);
+    table.set(slot, isStorable ? posted : posting.posted, isStorable ? held : posting.held, this.#stretch);
   }
 
-  #checkLimits(height: number, entry: Entry, { account, amount, posted, held }: Posting, slot: number): void {
-    const limit = amount < 0n ? this.table.min(slot) : this.table.max(slot);
+  #checkLimits(height: number, entry: Entry, { account, posted, held }: Posting, slot: number, takes: boolean): void {
+    const limit = takes ? this.table.min(slot) : this.table.max(slot);
     if (limit === null) return;
-    const balance = amount < 0n ? posted - held : posted;
-    if (amount < 0n ? balance >= limit : balance <= limit) return;
+    const balance = takes ? posted - held : posted;
+    if (takes ? balance >= limit : balance <= limit) return;
     this.#broken(height, {
       kind: 'limit_exceeded',
       entry: entry.id,
       account,
-      expected: `${amount < 0n ? 'at least' : 'at most'} ${limit}`,
+      expected: `${takes ? 'at least' : 'at most'} ${limit}`,
       actual: String(balance),
       message: `entry ${entry.id} leaves account ${account} at ${balance}, beyond its limit of ${limit}`,
     });
@@ -274,37 +357,6 @@ export class BookReplay {
   #broken(height: number, found: BreakFound): void {
     this.breaks.add({ ...found, book: this.book, height });
   }
-}
-
-/** The currencies that do not sum to zero, with their sums. */
-function unbalanced(postings: readonly Posting[]): Iterable<[string, bigint]> {
-  const { currency } = postings[0]!;
-  let sum = 0n;
-  for (const posting of postings) {
-    if (posting.currency !== currency) return unbalancedOfSeveral(postings);
-    sum += posting.amount;
-  }
-  return sum === 0n ? [] : [[currency, sum]];
-}
-
-function unbalancedOfSeveral(postings: readonly Posting[]): [string, bigint][] {
-  const sums = new Map<string, bigint>();
-  for (const { currency, amount } of postings) sums.set(currency, (sums.get(currency) ?? 0n) + amount);
-  return [...sums].filter(([, sum]) => sum !== 0n);
-}
-
-function namesAccountTwice(postings: readonly Posting[]): boolean {
-  if (postings.length > PAIRWISE_MAX) return new Set(postings.map(({ account }) => account)).size !== postings.length;
-  for (let i = 1; i < postings.length; i++) {
-    for (let j = 0; j < i; j++) if (postings[i]!.account === postings[j]!.account) return true;
-  }
-  return false;
-}
-
-/** In a part that cannot be rejected, any number of legs may stand on a suspense account. */
-function withoutSuspense(book: number, { span, postings }: Entry): readonly Posting[] {
-  if (span === undefined || span.part === 'debit') return postings;
-  return postings.filter(({ account, currency }) => account !== suspenseAccount(book, currency));
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array | null): boolean {

@@ -2,10 +2,12 @@ import type { Clock } from '../ledger/ports.ts';
 import type { TrialBalanceRow } from '../payments/types.ts';
 import { type Break, BreakList } from './breaks.ts';
 import { ClaimsAgainstEntries, EntriesAgainstClaims } from './claim-checks.ts';
+import { OriginCheck } from './origin-check.ts';
 import type { AuditPort, BookTip } from './ports.ts';
 import { ReadModelCheck } from './read-model-check.ts';
 import { BookReplay } from './replay.ts';
 import { ReplayTable } from './replay-table.ts';
+import { SettlementTable } from './settlement-table.ts';
 import { SystemAccounts } from './system-accounts.ts';
 
 const BREAKS_KEPT = 1_000;
@@ -66,7 +68,7 @@ export interface VerifyReport {
 
 /**
  * Proves the invariants of the ledger over everything stored, in one pass over the journal and one over the claims.
- * Memory grows with the number of accounts only. Throws what the port throws, and when `signal` is aborted.
+ * Memory grows with the number of accounts, and of payments that were held, captured or refunded. Throws what the port throws, and when `signal` is aborted.
  *
  * The service may go on writing. First the checkpoints of what is written behind are read, then the tips, then the
  * accounts:
@@ -81,7 +83,10 @@ class Verification {
   readonly #clock: Clock;
   readonly #breaks: BreakList;
   readonly #table = new ReplayTable();
+  readonly #settlements = new SettlementTable();
   readonly #system = new SystemAccounts();
+  /** Books of which nothing is missing. */
+  readonly #complete = new Set<number>();
   readonly #bookOf = (account: string) => {
     const slot = this.#table.find(account);
     return slot < 0 ? null : this.#table.book(slot);
@@ -111,6 +116,7 @@ class Verification {
     const replayed = new Map(tips.map(({ book, height }) => [book, height]));
     this.#table.checkSnapshots(replayed, this.#breaks);
     this.#checkSums();
+    this.#table.checkHeld(this.#settlements.heldByAccount(), (book) => this.#complete.has(book), this.#breaks);
     const { claims, pending } = await this.#verifyClaims(replayed);
     this.#system.finish(this.#breaks);
     return {
@@ -154,17 +160,25 @@ class Verification {
   }
 
   async #verifyBook({ book, height: tip }: BookTip, upTo: Behind): Promise<VerifiedBook> {
-    const replay = new BookReplay(book, this.#table, this.#breaks, this.#system, upTo.snapshots);
+    const replay = new BookReplay({
+      book,
+      table: this.#table,
+      breaks: this.#breaks,
+      system: this.#system,
+      settlements: this.#settlements,
+      snapshotsUpTo: upTo.snapshots,
+    });
     const claimed = new EntriesAgainstClaims(book, this.port, this.#breaks, this.#bookOf);
     const readModel = new ReadModelCheck(book, upTo.listed, this.port.paymentRows(book, upTo.listed), this.#breaks);
     try {
       for await (const audited of this.port.blocks(book, tip)) {
         replay.take(audited);
         await readModel.take(audited);
-        if ('block' in audited) await claimed.take(audited.block);
+        if ('block' in audited) await claimed.take(audited.block, replay.before);
         if (replay.blocks % PROGRESS_EVERY === 0) this.#step('journal', book, replay.height, tip);
       }
       replay.finish(tip);
+      if (replay.isComplete) this.#complete.add(book);
       await readModel.finish();
       await claimed.finish();
     } finally {
@@ -187,18 +201,21 @@ class Verification {
   }
 
   async #verifyClaims(replayed: ReadonlyMap<number, number>): Promise<{ claims: number; pending: number }> {
+    const origins = new OriginCheck(this.#settlements, this.#table, this.#breaks);
     const check = new ClaimsAgainstEntries(this.port, this.#breaks, {
       now: this.#clock.now(),
       claimAgeMsMax: this.options.claimAgeMsMax ?? CLAIM_AGE_MS_MAX,
       bookOf: this.#bookOf,
       replayed,
       system: this.#system,
+      origins,
     });
     for await (const claim of this.port.claims()) {
       await check.take(claim);
       if (check.claims % PROGRESS_EVERY === 0) this.#step('claims', null, check.claims, null);
     }
     await check.finish();
+    origins.finish();
     this.#step('claims', null, check.claims, null);
     return check;
   }

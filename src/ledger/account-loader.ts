@@ -11,6 +11,9 @@ const NONE: readonly never[] = [];
 
 /** Brings the accounts of commands into memory: first who they are, then what they hold. */
 export class AccountLoader {
+  /** Accounts looked up for commands: found in memory, or read. For metrics. */
+  readonly counts = { accountsFound: 0, accountsRead: 0 };
+
   constructor(
     readonly table: AccountTable,
     readonly accounts: AccountsPort,
@@ -23,25 +26,23 @@ export class AccountLoader {
    * then none is pinned.
    */
   async identify(tasks: readonly Task[]): Promise<Map<Task, LedgerError>> {
+    const changed = tasks.flatMap(({ command: { change } }) => (change ? [change.account] : []));
+    if (changed.length > 0) await this.accounts.announceChanges(changed);
     const pins = new Pins(this.table);
     try {
       const slots = await this.#slotsOf(tasks, pins);
       const refused = new Map<Task, LedgerError>();
-      const crossing: { task: Task; slots: readonly number[]; plan: Crossing }[] = [];
+      const crossing: Crossed[] = [];
       for (const [i, task] of tasks.entries()) {
         const own = slots[i]!;
         const reason = this.#misfit(task.command, own);
         if (reason !== null) refused.set(task, reason);
-        else if (this.#isWithinOneBook(own)) this.#planWithin(task, own);
-        else
-          crossing.push({
-            task,
-            slots: own,
-            plan: planCrossing(task.command.legs, (leg) => this.table.book(own[leg]!)),
-          });
+        else if (task.command.hold) this.#planHold(task, own);
+        else if (this.#isWithinOneBook(task.command, own)) this.#planWithin(task, own);
+        else crossing.push({ task, slots: own, plan: this.#crossingOf(task.command, own) });
       }
       if (crossing.length > 0) await this.#ensureSystemAccounts(crossing.map(({ plan }) => plan));
-      for (const { task, slots, plan } of crossing) this.#planCrossing(task, slots, plan);
+      for (const one of crossing) this.#planCrossing(one);
       return refused;
     } finally {
       // Each task holds pins of its own by now.
@@ -49,53 +50,79 @@ export class AccountLoader {
     }
   }
 
-  async #slotsOf(tasks: readonly Task[], pins: Pins): Promise<number[][]> {
+  async #slotsOf(tasks: readonly Task[], pins: Pins): Promise<OwnSlots[]> {
     const missing = new Set<string>();
-    const slots = tasks.map(({ command }) =>
-      command.legs.map(({ account }) => {
-        // Pinned at once: adding other accounts must not evict these.
-        const slot = pins.add(this.table.find(account));
-        if (slot < 0) missing.add(account);
-        return slot;
-      }),
-    );
+    const find = (account: string) => {
+      // Pinned at once: adding other accounts must not evict these.
+      const slot = pins.add(this.table.find(account));
+      if (slot < 0) missing.add(account);
+      else this.counts.accountsFound++;
+      return slot;
+    };
+    const slots = tasks.map(({ command }): OwnSlots => {
+      const subject = subjectOf(command);
+      return { legs: command.legs.map(({ account }) => find(account)), subject: subject === null ? -1 : find(subject) };
+    });
     if (missing.size === 0) return slots;
+    this.counts.accountsRead += missing.size;
     const found = new Map((await this.accounts.load([...missing])).map((account) => [account.id, account]));
+    const add = (account: string) => {
+      const identity = found.get(account);
+      return identity ? pins.add(this.table.add(identity)) : -1;
+    };
     for (const [i, { command }] of tasks.entries()) {
       const own = slots[i]!;
-      for (let leg = 0; leg < own.length; leg++) {
-        const identity = own[leg]! < 0 ? found.get(command.legs[leg]!.account) : undefined;
-        if (identity) own[leg] = pins.add(this.table.add(identity));
+      for (let leg = 0; leg < own.legs.length; leg++) {
+        if (own.legs[leg]! < 0) own.legs[leg] = add(command.legs[leg]!.account);
       }
+      const subject = subjectOf(command);
+      if (subject !== null && own.subject < 0) own.subject = add(subject);
     }
     return slots;
   }
 
-  #misfit({ legs }: Command, slots: readonly number[]): LedgerError | null {
+  #misfit(command: Command, { legs: slots, subject }: OwnSlots): LedgerError | null {
+    const { legs } = command;
     for (let leg = 0; leg < slots.length; leg++) {
       const { account, currency } = legs[leg]!;
       const slot = slots[leg]!;
-      if (slot < 0 || isSystemAccount(account)) {
-        return new LedgerError('account_not_found', `there is no account ${account}`, { account, leg });
-      }
+      if (slot < 0 || isSystemAccount(account)) return notFound(account, leg);
       if (this.table.currency(slot) !== currency) {
         const message = `account ${account} holds ${this.table.currency(slot)}, not ${currency}`;
         return new LedgerError('currency_mismatch', message, { account, leg });
       }
     }
+    const about = subjectOf(command);
+    if (about !== null && (subject < 0 || isSystemAccount(about))) return notFound(about);
     return null;
   }
 
-  #isWithinOneBook(slots: readonly number[]): boolean {
-    const book = this.table.book(slots[0]!);
-    for (let i = 1; i < slots.length; i++) if (this.table.book(slots[i]!) !== book) return false;
+  #isWithinOneBook({ follows }: Command, { legs, subject }: OwnSlots): boolean {
+    const book = follows?.book ?? this.table.book(legs[0] ?? subject);
+    for (let i = 0; i < legs.length; i++) if (this.table.book(legs[i]!) !== book) return false;
     return true;
   }
 
-  #planWithin(task: Task, slots: readonly number[]): void {
-    for (const slot of slots) this.table.pin(slot);
-    const part = { book: this.table.book(slots[0]!), legs: task.command.legs, slots, suspense: NONE };
-    task.progress = new Progress([part], NONE, NONE, slots);
+  #planWithin(task: Task, { legs: slots, subject }: OwnSlots): void {
+    const { legs, follows, change } = task.command;
+    const pinned = subject < 0 || slots.includes(subject) ? slots : [...slots, subject];
+    for (const slot of pinned) this.table.pin(slot);
+    const book = follows?.book ?? this.table.book(slots[0] ?? subject);
+    const decides = follows !== undefined || change !== undefined;
+    const part = { book, legs, slots, suspense: NONE, decides, subject, payees: NONE };
+    task.progress = new Progress([part], NONE, NONE, pinned);
+  }
+
+  /** Nothing moves: what the source would give is held there, in its book. */
+  #planHold(task: Task, { legs, subject }: OwnSlots): void {
+    for (const slot of legs) this.table.pin(slot);
+    const payees = legs.filter((slot) => slot !== subject);
+    const part = { legs: NONE, slots: NONE, suspense: NONE, decides: true, subject, payees };
+    task.progress = new Progress([{ book: this.table.book(subject), ...part }], NONE, NONE, legs);
+  }
+
+  #crossingOf({ legs, follows }: Command, slots: OwnSlots): Crossing {
+    return planCrossing(legs, (leg) => this.table.book(slots.legs[leg]!), follows?.book);
   }
 
   /** In the database before anything is posted to them, so that each posting has an account. */
@@ -108,19 +135,20 @@ export class AccountLoader {
     if (missing.size > 0) await this.accounts.ensure([...missing.values()]);
   }
 
-  #planCrossing(task: Task, own: readonly number[], plan: Crossing): void {
+  #planCrossing({ task, slots: own, plan }: Crossed): void {
     const pins = new Pins(this.table);
     const { legs } = task.command;
     const slotOf = ({ book, legs: planned }: PartPlan, leg: number) => {
       const { account, currency } = planned[leg]!;
       if (isSystemAccount(account)) return pins.add(this.table.add(systemAccount(account, book, currency)));
-      return pins.add(own[legs.findIndex((one) => one.account === account)]!);
+      return pins.add(own.legs[legs.findIndex((one) => one.account === account)]!);
     };
     const suspenseOf = ({ book, legs: planned }: PartPlan, leg: number) => {
       const { currency } = planned[leg]!;
       return pins.add(this.table.add(systemAccount(suspenseAccount(book, currency), book, currency)));
     };
-    const { first, credits, reversals } = partsOf(task.command, plan, slotOf, suspenseOf);
+    const subject = pins.add(own.subject);
+    const { first, credits, reversals } = partsOf(task.command, plan, { leg: slotOf, suspense: suspenseOf, subject });
     task.progress = new Progress(first, credits, reversals, pins.taken());
   }
 
@@ -141,7 +169,7 @@ export class AccountLoader {
       const balances = await this.journal.balances([...wanted.keys()].map((slot) => table.id(slot)));
       for (const [slot, version] of wanted) {
         const balance = balances.get(table.id(slot));
-        table.finishLoad(slot, version, balance?.posted ?? 0n, balance?.held ?? 0n);
+        table.finishLoad(slot, version, balance?.posted ?? 0n, balance?.held ?? 0n, balance?.state);
       }
     }
     throw new Error('the balances of some accounts kept changing while they were read');
@@ -152,6 +180,30 @@ export class AccountLoader {
     for (const slot of task.progress?.pinned ?? NONE) this.table.unpin(slot);
     task.progress = null;
   }
+}
+
+/** Slots of a command's accounts: those of its legs, in their order, and that of the account that it is about; -1: none. */
+interface OwnSlots {
+  readonly legs: number[];
+  subject: number;
+}
+
+interface Crossed {
+  readonly task: Task;
+  readonly slots: OwnSlots;
+  readonly plan: Crossing;
+}
+
+/** The account that is changed, or on which more or less is held; null: none. */
+function subjectOf({ change, follows, hold, legs }: Command): string | null {
+  if (change) return change.account;
+  if (follows) return follows.origin.account ?? null;
+  return hold ? legs.find(({ amount }) => amount < 0n)!.account : null;
+}
+
+function notFound(account: string, leg?: number): LedgerError {
+  const where = leg === undefined ? { account } : { account, leg };
+  return new LedgerError('account_not_found', `there is no account ${account}`, where);
 }
 
 /** Slots that are pinned for somebody, each once. */

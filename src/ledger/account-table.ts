@@ -1,13 +1,17 @@
 import { AccountIds } from './account-ids.ts';
 import { widened } from './columns.ts';
 import { SlotIndex } from './slot-index.ts';
-import type { Account } from './types.ts';
+import type { Account, AccountState, AccountStatus } from './types.ts';
 
 const LOADED = 1;
 const REFERENCED = 2;
 const LIMITED = 4;
 const NO_MIN = 8;
 const NO_MAX = 16;
+const FROZEN = 32;
+const CLOSED = 64;
+/** What a change of the account may set or clear. */
+const STATE = LIMITED | NO_MIN | NO_MAX | FROZEN | CLOSED;
 
 const DEFAULT_LIMITS = { min: 0n, max: null } as const;
 interface Limits {
@@ -43,6 +47,7 @@ export class AccountTable {
   #pins = new Uint16Array(SLOTS_AT_FIRST);
   #used = 0;
   #hand = 0;
+  #evicted = 0;
 
   constructor(readonly capacity: number) {
     if (!Number.isSafeInteger(capacity) || capacity < 1) throw new RangeError('capacity must be a positive integer');
@@ -51,6 +56,11 @@ export class AccountTable {
   /** Accounts in memory. */
   get size(): number {
     return this.#slots.size;
+  }
+
+  /** Accounts that had to make room for others so far. */
+  get evicted(): number {
+    return this.#evicted;
   }
 
   /** The slot of an account, or -1. */
@@ -78,7 +88,7 @@ export class AccountTable {
     return slot;
   }
 
-  #setLimits(slot: number, { minBalance, maxBalance }: Account): void {
+  #setLimits(slot: number, { minBalance, maxBalance }: Pick<Account, 'minBalance' | 'maxBalance'>): void {
     if (minBalance === DEFAULT_LIMITS.min && maxBalance === DEFAULT_LIMITS.max) return;
     this.#flags[slot]! |= LIMITED | (minBalance === null ? NO_MIN : 0) | (maxBalance === null ? NO_MAX : 0);
     this.#min[slot] = minBalance ?? 0n;
@@ -105,6 +115,15 @@ export class AccountTable {
     if (!(flags & LIMITED)) return DEFAULT_LIMITS;
     return { min: flags & NO_MIN ? null : this.#min[slot]!, max: flags & NO_MAX ? null : this.#max[slot]! };
   }
+  status(slot: number): AccountStatus {
+    const flags = this.#flags[slot]!;
+    if (flags & CLOSED) return 'closed';
+    return flags & FROZEN ? 'frozen' : 'open';
+  }
+  state(slot: number): AccountState {
+    const { min, max } = this.limits(slot);
+    return { status: this.status(slot), minBalance: min, maxBalance: max };
+  }
   isLoaded(slot: number): boolean {
     return (this.#flags[slot]! & LOADED) !== 0;
   }
@@ -119,17 +138,43 @@ export class AccountTable {
     this.#held[slot] = held;
   }
 
+  /** Sets what a block says of a loaded account; of one that is not, what is being read is out of date. */
+  setState(slot: number, state: AccountState): void {
+    if (this.isLoaded(slot)) this.#setState(slot, state);
+    else this.#version[slot]!++;
+  }
+
+  #setState(slot: number, state: AccountState): void {
+    this.#flags[slot]! &= ~STATE;
+    this.#setLimits(slot, state);
+    if (state.status === 'frozen') this.#flags[slot]! |= FROZEN;
+    if (state.status === 'closed') this.#flags[slot]! |= CLOSED;
+  }
+
   /** Declares that a balance is about to be read for this slot; answers what `finishLoad` wants to know. */
   beginLoad(slot: number): number {
     return this.#version[slot]!;
   }
 
-  /** Takes a balance that was read, unless a block has touched the account since `beginLoad`, or it is another one. */
-  finishLoad(slot: number, version: number, posted: bigint, held: bigint): void {
+  /**
+   * Takes what was read of an account, unless a block has touched it since `beginLoad`, or it is another one. Without a
+   * state it is as it was opened.
+   */
+  finishLoad(slot: number, version: number, posted: bigint, held: bigint, state?: AccountState): void {
     if (this.isLoaded(slot) || this.#version[slot] !== version) return;
     this.#posted[slot] = posted;
     this.#held[slot] = held;
+    if (state) this.#setState(slot, state);
     this.#flags[slot]! |= LOADED;
+  }
+
+  /** Forgets the balances of a book, also those that are being read, keeping the accounts. */
+  unloadBook(book: number): void {
+    for (let slot = 0; slot < this.#used; slot++) {
+      if (this.#book[slot] !== book) continue;
+      this.#flags[slot]! &= ~LOADED;
+      this.#version[slot]!++;
+    }
   }
 
   /** Forgets all balances, also those that are being read, keeping the accounts. */
@@ -184,6 +229,7 @@ export class AccountTable {
         continue;
       }
       this.#slots.remove(slot);
+      this.#evicted++;
       return slot;
     }
     throw new Error(`all ${this.capacity} accounts in memory are in use by commands in flight`);

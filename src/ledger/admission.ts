@@ -1,9 +1,11 @@
 import type { AccountLoader } from './account-loader.ts';
+import { concerned, concernedTasks } from './concerned.ts';
 import { LedgerError } from './errors.ts';
-import type { Claim, ClaimedCommand, ClaimsPort, CrashPoint, Log, Runtime } from './ports.ts';
+import type { Claim, ClaimedCommand, ClaimsPort, CrashPoint, EngineObserver, Log, Runtime } from './ports.ts';
 import { Backoff } from './retry.ts';
 import type { Rounds } from './rounds.ts';
 import type { Task } from './task.ts';
+import type { Command } from './types.ts';
 
 export interface AdmissionLimits {
   /** Commands one claim holds at most. */
@@ -22,6 +24,7 @@ export interface AdmissionDeps {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly crashPoint: CrashPoint;
+  readonly observer: EngineObserver;
   readonly limits: AdmissionLimits;
   /** The tasks' claim is durable. */
   readonly onClaimed: (claimId: string, tasks: readonly Task[]) => void;
@@ -45,7 +48,6 @@ export class Admission {
   #queue: Task[] = [];
   #running: Promise<void> | null = null;
   #stopped = false;
-  readonly counts = { claims: 0, duplicates: 0, unknown: 0 };
 
   constructor(readonly deps: AdmissionDeps) {}
 
@@ -102,7 +104,7 @@ export class Admission {
       for (const [task, error] of misfits) refuse(task, error);
       tasks = group.filter((task) => task.state === 'queued');
     } catch (error) {
-      log.warn({ err: error }, 'accounts cannot be read; the commands are refused');
+      log.warn({ err: error, ...concernedTasks(group) }, 'accounts cannot be read; the commands are refused');
       for (const task of group) refuse(task, unavailable(error));
       return;
     }
@@ -115,12 +117,14 @@ export class Admission {
     const commands = tasks.map((task) => task.command);
     const claim: Claim = { id: runtime.newId(), owner, at: runtime.now(), state: 'pending', commands };
     await crashPoint('before_claim');
-    for (const task of tasks) task.state = 'claiming';
+    for (const task of tasks) {
+      task.state = 'claiming';
+      task.claimedAt = claim.at;
+    }
     const prefetched = loader.load(tasks, (book) => rounds.isOpen(book)).catch(() => undefined);
     const result = await this.#insert(claim);
     await crashPoint('after_claim');
     if (result === 'inserted') {
-      this.counts.claims++;
       // Another process may have driven some of them on already.
       for (const task of tasks) if (task.state !== 'settled') task.state = 'claimed';
       onClaimed(claim.id, tasks);
@@ -129,11 +133,9 @@ export class Admission {
       return [];
     }
     if (result === 'unknown') {
-      this.counts.unknown++;
       for (const task of tasks) this.deps.refuse(task, outcomeUnknown());
       return [];
     }
-    this.counts.duplicates++;
     return this.#withoutKnown(tasks);
   }
 
@@ -142,18 +144,17 @@ export class Admission {
    * in, the second finds itself.
    */
   async #insert(claim: Claim): Promise<'inserted' | 'duplicate' | 'unknown'> {
-    const { claims, runtime, limits } = this.deps;
+    const { claims, runtime, limits, observer } = this.deps;
     const until = runtime.elapsed() + limits.claimPatienceMs;
     const backoff = new Backoff(runtime, 20, 1000);
     for (let uncertain = false; ; uncertain = true) {
+      const began = runtime.elapsed();
       const result = await claims.insert(claim);
+      observer.claimed(claim.commands, result, runtime.elapsed() - began);
       if (result === 'inserted') return 'inserted';
       if (result === 'duplicate') {
         if (!uncertain) return 'duplicate';
-        const found = await this.#find(
-          claim.commands.map(({ key }) => key),
-          until,
-        );
+        const found = await this.#find(claim.commands, until);
         if (found === null) return 'unknown';
         return found.some(({ claimId }) => claimId === claim.id) ? 'inserted' : 'duplicate';
       }
@@ -164,8 +165,8 @@ export class Admission {
 
   async #withoutKnown(tasks: Task[]): Promise<Task[]> {
     const { runtime, limits, onKnown, refuse } = this.deps;
-    const keys = tasks.map((task) => task.command.key);
-    const found = await this.#find(keys, runtime.elapsed() + limits.claimPatienceMs);
+    const commands = tasks.map((task) => task.command);
+    const found = await this.#find(commands, runtime.elapsed() + limits.claimPatienceMs);
     if (found === null) {
       // Nothing of this claim was written, but some of its keys are those of commands that may well have happened.
       for (const task of tasks) refuse(task, outcomeUnknown());
@@ -184,17 +185,17 @@ export class Admission {
     return open;
   }
 
-  /** What stands under keys of which at least one is taken; null: it could not be read in time. */
-  async #find(keys: readonly string[], until: number): Promise<ClaimedCommand[] | null> {
+  /** What stands under the keys of commands, of which at least one is taken; null: it could not be read in time. */
+  async #find(commands: readonly Command[], until: number): Promise<ClaimedCommand[] | null> {
     const { claims, runtime, log } = this.deps;
     const backoff = new Backoff(runtime, 20, 1000);
     for (;;) {
       try {
-        const found = await claims.findByKeys(keys);
+        const found = await claims.findByKeys(commands.map(({ key }) => key));
         if (found.length > 0) return found;
-        log.warn({}, 'a key is taken by a claim that cannot be seen yet; trying again');
+        log.warn(concerned(commands), 'a key is taken by a claim that cannot be seen yet; trying again');
       } catch (error) {
-        log.warn({ err: error }, 'claims cannot be read; trying again');
+        log.warn({ err: error, ...concerned(commands) }, 'claims cannot be read; trying again');
       }
       if (this.#stopped || runtime.elapsed() >= until) return null;
       await backoff.wait();

@@ -11,13 +11,19 @@ export function assembled(parts: readonly Placed[]): Placed | null {
   const { debits, credits } = only.entry.span;
   const given = debits.map((book) => find(parts, book, 'debit'));
   if (!given.every((placed) => placed !== undefined)) return null;
-  const rejected = given.find(({ entry }) => entry.rejection);
+  const rejected = reasonAmong(given);
   const following = rejected
     ? given.filter(({ entry }) => !entry.rejection).map(({ book }) => find(parts, book, 'reversal'))
     : credits.map((book) => find(parts, book, 'credit'));
   if (!following.every((placed) => placed !== undefined)) return null;
   const primary = given[0]!;
   return { ...primary, entry: whole(primary.entry, rejected?.entry, [...given, ...following]) };
+}
+
+/** Of the debits that were rejected the one whose reason counts: that of the home book, whatever its number. */
+function reasonAmong(given: readonly Placed[]): Placed | undefined {
+  const atHome = given.find(({ entry }) => entry.rejection?.home);
+  return atHome ?? given.find(({ entry }) => entry.rejection);
 }
 
 /** Entries by the command that they are of. */
@@ -56,5 +62,6 @@ function whole({ id, key, kind, span, details }: Entry, rejected: Entry | undefi
     const at = own >= 0 ? own : left.findIndex((posting) => isSuspenseAccount(posting.account) && isIts(posting));
     if (at >= 0) postings.push(...left.splice(at, 1));
   }
-  return { id, key, kind, postings, details };
+  const settlement = parts.find((placed) => placed.entry.settlement)?.entry.settlement;
+  return { id, key, kind, postings, ...(settlement ? { settlement } : {}), details };
 }

@@ -1,15 +1,20 @@
 import type { AccountTable } from './account-table.ts';
 import type { EncodedBlock } from './ports.ts';
-import type { Part } from './progress.ts';
+import { isFinalPart, type Part } from './progress.ts';
+import { changeAccount, settle, settlementAtFirst, unsettle } from './settlement.ts';
+import { Settlements } from './settlements.ts';
 import type { Task } from './task.ts';
 import {
+  type AccountState,
   type Block,
   type BlockKind,
+  type ChangedAccount,
   type Entry,
   type Leg,
   type Posting,
   postingsIn,
   type RejectionReason,
+  type Settlement,
   type StoredBlock,
 } from './types.ts';
 
@@ -35,6 +40,7 @@ export class Book {
   #at = 0;
   #postings = 0;
   readonly #undo: Undo[] = [];
+  readonly settlements = new Settlements();
 
   constructor(
     readonly number: number,
@@ -61,11 +67,17 @@ export class Book {
     return this.#block(kind, now, []);
   }
 
-  /** Decides the parts in order and makes the block that says so. Their accounts must be loaded. */
+  /**
+   * Decides the parts in order and makes the block that says so. Their accounts must be loaded, and how the commands are
+   * settled that they follow must be known.
+   */
   decide(works: readonly Work[], now: number): Block {
     const undo: Undo = {
       slots: [],
       posted: [],
+      held: [],
+      settlements: [],
+      states: [],
       height: this.#height,
       hash: this.#hash,
       term: this.#term,
@@ -73,8 +85,9 @@ export class Book {
       postings: this.#postings,
     };
     this.#undo.push(undo);
+    const at = this.#timeOf(now);
     const entries: Entry[] = [];
-    for (const work of works) entries.push(this.#decideOne(work, undo));
+    for (const work of works) entries.push(this.#decideOne(work, undo, at));
     return this.#block('entries', now, entries);
   }
 
@@ -93,8 +106,10 @@ export class Book {
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {
       for (let i = undo.slots.length - 1; i >= 0; i--) {
         const slot = undo.slots[i]!;
-        this.accounts.set(slot, undo.posted[i]!, this.accounts.held(slot));
+        this.accounts.set(slot, undo.posted[i]!, undo.held[i]!);
       }
+      for (const [slot, state] of undo.states.reverse()) this.accounts.setState(slot, state);
+      for (const [id, settlement] of undo.settlements.reverse()) this.settlements.set(id, settlement);
       this.#height = undo.height;
       this.#hash = undo.hash;
       this.#term = undo.term;
@@ -113,11 +128,14 @@ export class Book {
     if (Buffer.compare(block.prev, this.#hash) !== 0) {
       throw new IntegrityError(`block ${block.height} of book ${this.number} does not follow from the one below it`);
     }
-    for (const entry of block.entries) {
-      for (const posting of entry.postings) {
+    for (const { postings, settlement, changed } of block.entries) {
+      for (const posting of postings) {
         const slot = this.accounts.find(posting.account);
         if (slot >= 0) this.accounts.set(slot, posting.posted, posting.held);
       }
+      if (settlement && this.settlements.isKnown(settlement.id)) this.settlements.set(settlement.id, settlement);
+      const slot = changed ? this.accounts.find(changed.account) : -1;
+      if (slot >= 0) this.accounts.setState(slot, changed!);
     }
     this.#moveTo(block, block.hash);
   }
@@ -136,62 +154,140 @@ export class Book {
       height: this.#height + 1,
       prev: this.#hash,
       term: kind === 'term' ? this.#term + 1 : this.#term,
-      at: Math.max(now, this.#at),
+      at: this.#timeOf(now),
       kind,
       postingsBelow: this.#postings,
       entries,
     };
   }
 
-  #decideOne({ task, part }: Work, undo: Undo): Entry {
-    const { id, key, kind, legs, details } = task.command;
-    const isFinal = part.suspense.length > 0;
+  /** Block times never go backwards. */
+  #timeOf(now: number): number {
+    return Math.max(now, this.#at);
+  }
+
+  #decideOne(work: Work, undo: Undo, at: number): Entry {
+    const { task, part } = work;
+    const { id, key, kind, hold, legs, details } = task.command;
+    const isFinal = isFinalPart(part);
+    const effect = part.decides ? this.#effectOf(work, at, isFinal) : NO_EFFECT;
     if (!isFinal) {
-      const reason = task.expired && !task.progress?.hasBegun ? 'expired' : this.#refusal(part);
-      if (reason !== null) {
-        const rejection = { reason, kind, legs };
-        return { id, key, kind: 'rejected', ...spanOf(part), postings: [], rejection, details };
-      }
+      const reason = this.#refusal(work, effect);
+      if (reason !== null) return rejected(work, reason);
     }
+    const { settlement, changed, heldMore } = effect as Effect;
     const postings: Posting[] = [];
+    let isHeldTold = heldMore === 0n;
     for (let i = 0; i < part.legs.length; i++) {
       const leg = part.legs[i]!;
       const fits = !isFinal || this.#refusalOf(leg, part.slots[i]!) === null;
       const slot = fits ? part.slots[i]! : part.suspense[i]!;
+      const isHolder = slot === part.subject;
+      if (isHolder) isHeldTold = true;
       // Of its own account the leg has the id at hand.
-      postings.push(this.#post(slot, fits ? leg.account : this.accounts.id(slot), leg, undo));
+      const account = fits ? leg.account : this.accounts.id(slot);
+      postings.push(this.#post(slot, account, leg, isHolder ? heldMore : 0n, undo));
     }
-    // Most stay within one book: nothing is copied for them.
-    return part.span ? { id, key, kind, span: part.span, postings, details } : { id, key, kind, postings, details };
+    if (!isHeldTold) {
+      const [slot, account] = [part.subject, this.accounts.id(part.subject)];
+      const nothing = { account, amount: 0n, currency: this.accounts.currency(slot) };
+      postings.push(this.#post(slot, account, nothing, heldMore, undo));
+    }
+    // Most stay within one book and settle nothing else: nothing is copied for them.
+    if (!part.decides) {
+      return part.span ? { id, key, kind, span: part.span, postings, details } : { id, key, kind, postings, details };
+    }
+    this.#take(part, effect as Effect, undo);
+    return {
+      id,
+      key,
+      kind,
+      ...spanOf(part),
+      postings,
+      ...(hold ? { legs } : {}),
+      ...(settlement ? { settlement } : {}),
+      ...(changed ? { changed } : {}),
+      details,
+    };
   }
 
-  #post(slot: number, account: string, { amount, currency }: Leg, undo: Undo): Posting {
+  #effectOf({ task, part }: Work, at: number, isFinal: boolean): Effect | RejectionReason {
+    const { command } = task;
+    const { change } = command;
+    if (change) {
+      const slot = part.subject;
+      const holdings = { posted: this.accounts.posted(slot), held: this.accounts.held(slot) };
+      const state = changeAccount(change, this.accounts.state(slot), holdings);
+      return typeof state === 'string' ? state : { heldMore: 0n, changed: { account: change.account, ...state } };
+    }
+    const first = settlementAtFirst(command)!;
+    const before = this.settlements.get(first.id) ?? first;
+    const settlement = isFinal ? unsettle(command, before) : settle(command, before, at);
+    return typeof settlement === 'string' ? settlement : { heldMore: settlement.held - before.held, settlement };
+  }
+
+  #take({ subject }: Part, { settlement, changed }: Effect, undo: Undo): void {
+    if (settlement) {
+      undo.settlements.push([settlement.id, this.settlements.get(settlement.id)]);
+      this.settlements.set(settlement.id, settlement);
+    }
+    if (changed) {
+      undo.states.push([subject, this.accounts.state(subject)]);
+      this.accounts.setState(subject, changed);
+    }
+  }
+
+  #post(slot: number, account: string, { amount, currency }: Leg, heldMore: bigint, undo: Undo): Posting {
     const before = this.accounts.posted(slot);
-    const held = this.accounts.held(slot);
+    const heldBefore = this.accounts.held(slot);
     const posted = before + amount;
+    const held = heldBefore + heldMore;
     undo.slots.push(slot);
     undo.posted.push(before);
+    undo.held.push(heldBefore);
     this.accounts.set(slot, posted, held);
     return { account, amount, currency, posted, held };
   }
 
-  #refusal({ legs, slots }: Part): RejectionReason | null {
-    for (let i = 0; i < legs.length; i++) {
-      const reason = this.#refusalOf(legs[i]!, slots[i]!);
+  #refusal({ task, part }: Work, effect: Effect | RejectionReason): RejectionReason | null {
+    if (task.expired && !task.progress?.hasBegun) return 'expired';
+    if (typeof effect === 'string') return effect;
+    const { legs, slots, subject, payees } = part;
+    const { heldMore } = effect;
+    if (heldMore > 0n) {
+      const reason = this.#refusalOf(HOLD, subject, heldMore);
       if (reason !== null) return reason;
     }
+    for (let i = 0; i < legs.length; i++) {
+      const reason = this.#refusalOf(legs[i]!, slots[i]!, slots[i] === subject ? heldMore : 0n);
+      if (reason !== null) return reason;
+    }
+    // What is closed stays so. Where that is known it is better to reject than to credit suspense later.
+    for (const slot of payees) if (this.accounts.status(slot) === 'closed') return 'account_closed';
     return null;
   }
 
-  #refusalOf({ amount }: Leg, slot: number): RejectionReason | null {
+  /** `heldMore`: how much more is held on the account then; less than nothing when some is released. */
+  #refusalOf({ amount }: Pick<Leg, 'amount'>, slot: number, heldMore = 0n): RejectionReason | null {
+    const status = this.accounts.status(slot);
+    if (status === 'closed') return 'account_closed';
     const posted = this.accounts.posted(slot) + amount;
     const { min, max } = this.accounts.limits(slot);
-    if (amount < 0n) {
-      if (min !== null && posted - this.accounts.held(slot) < min) return 'insufficient_funds';
+    if (amount < 0n || heldMore > 0n) {
+      if (status === 'frozen') return 'account_frozen';
+      if (min !== null && posted - this.accounts.held(slot) - heldMore < min) return 'insufficient_funds';
       return posted < -BALANCE_MAX ? 'balance_limit_exceeded' : null;
     }
     return posted > BALANCE_MAX || (max !== null && posted > max) ? 'balance_limit_exceeded' : null;
   }
+}
+
+function rejected({ task, part }: Work, reason: RejectionReason): Entry {
+  const { id, key, kind, hold, legs, follows, details } = task.command;
+  const isHome = part.span !== undefined && part.decides;
+  const followed = follows && { follows: follows.origin.id, ...(isHome ? { home: true as const } : {}) };
+  const rejection = { reason, kind, legs, ...followed };
+  return { id, key, kind: 'rejected', ...spanOf(part), postings: [], rejection, ...(hold ? { legs } : {}), details };
 }
 
 function spanOf({ span }: Part): Pick<Entry, 'span'> {
@@ -204,9 +300,23 @@ export interface Work {
   readonly part: Part;
 }
 
+/** What a part does beside its postings. */
+interface Effect {
+  /** How much more is held on the account that the part is about. */
+  readonly heldMore: bigint;
+  readonly settlement?: Settlement;
+  readonly changed?: ChangedAccount;
+}
+
+const NO_EFFECT: Effect = { heldMore: 0n };
+const HOLD = { amount: 0n };
+
 interface Undo {
   readonly slots: number[];
   readonly posted: bigint[];
+  readonly held: bigint[];
+  readonly settlements: [id: string, before: Settlement | null | undefined][];
+  readonly states: [slot: number, before: AccountState][];
   readonly height: number;
   readonly hash: Uint8Array;
   readonly term: number;

@@ -6,14 +6,25 @@ const KEY_LENGTH_MAX = 512;
 /** Refuses a command that could never be an entry, before anything is written. @throws LedgerError invalid_command */
 export function checkCommand(command: Command): void {
   const { legs } = command;
-  if (legs.length < 2) throw invalid('a transaction needs at least two postings');
+  if (legs.length < 2 && !movesNothing(command)) throw invalid('a transaction needs at least two postings');
   if (legs.length > LEGS_MAX) throw invalid(`a transaction has at most ${LEGS_MAX} postings, not ${legs.length}`);
   if (command.key.length === 0 || command.key.length > KEY_LENGTH_MAX) {
     throw invalid(`the idempotency key must have 1 to ${KEY_LENGTH_MAX} characters`);
   }
+  if (legs.length === 0) return;
   checkAmounts(command);
   checkAccountsDiffer(command);
   checkBalanced(command);
+}
+
+/** Only releases what is held, or changes an account. */
+function movesNothing({ kind, legs, follows, change }: Command): boolean {
+  if (legs.length > 0) return false;
+  return kind === 'account_change' ? change !== undefined : isRelease(kind) && follows !== undefined;
+}
+
+function isRelease(kind: Command['kind']): boolean {
+  return kind === 'cancel' || kind === 'expiry';
 }
 
 function checkAmounts({ legs }: Command): void {
@@ -65,7 +76,7 @@ function unbalanced(currency: string): LedgerError {
 /** A rough upper bound of what a command takes in a block or a claim, in bytes. Used for limits only. */
 export function estimatedBytes(command: Command): number {
   const { details } = command;
-  let bytes = 200 + 3 * command.key.length;
+  let bytes = (command.follows || command.hold || command.change ? 500 : 200) + 3 * command.key.length;
   for (const leg of command.legs) bytes += 120 + leg.account.length;
   if (details.reference) bytes += 3 * details.reference.length;
   if (details.description) bytes += 3 * details.description.length;

@@ -40,13 +40,16 @@ export function isSuspenseAccount(id: string): boolean {
   return id.startsWith(SUSPENSE);
 }
 
-/** Plans a command over several books. `bookOf` tells the book of each leg's account. */
-export function planCrossing(legs: readonly Leg[], bookOf: (leg: number) => number): Crossing {
-  const giving = new Set<number>();
+/**
+ * Plans a command over several books. `bookOf` tells the book of each leg's account. `decidedIn`: this book can reject
+ * it whether it gives or not, because it knows how the command is settled that this one follows.
+ */
+export function planCrossing(legs: readonly Leg[], bookOf: (leg: number) => number, decidedIn?: number): Crossing {
+  const giving = new Set<number>(decidedIn === undefined ? [] : [decidedIn]);
   for (let i = 0; i < legs.length; i++) if (legs[i]!.amount < 0n) giving.add(bookOf(i));
   // With one giving book its own credits are decided with its debits: nothing can be refused after them.
   const sole = giving.size === 1;
-  const debits = new Map<number, Leg[]>();
+  const debits = new Map<number, Leg[]>(decidedIn === undefined ? [] : [[decidedIn, []]]);
   const credits = new Map<number, Leg[]>();
   const outgoing: Flow[] = [];
   const incoming: Flow[] = [];

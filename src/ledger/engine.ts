@@ -2,12 +2,24 @@ import { AccountLoader } from './account-loader.ts';
 import { AccountTable } from './account-table.ts';
 import { Admission, type AdmissionLimits, outcomeUnknown } from './admission.ts';
 import { checkCommand, estimatedBytes } from './command.ts';
+import { concernedTasks } from './concerned.ts';
 import { LedgerError } from './errors.ts';
 import { Finisher } from './finisher.ts';
 import { InFlight } from './in-flight.ts';
 import { KnownKeys } from './known-keys.ts';
 import type { Ledger } from './ledger.ts';
-import type { AccountsPort, ClaimsPort, CrashPoint, JournalPort, Log, Runtime } from './ports.ts';
+import { Observers } from './observers.ts';
+import type {
+  AccountsPort,
+  ClaimedWork,
+  ClaimsPort,
+  CrashPoint,
+  EngineObserver,
+  JournalPort,
+  LeadershipPort,
+  Log,
+  Runtime,
+} from './ports.ts';
 import { RecentOutcomes } from './recent-outcomes.ts';
 import { Recovery, type RecoveryReport } from './recovery.ts';
 import { type RoundLimits, Rounds } from './rounds.ts';
@@ -55,10 +67,20 @@ export interface EngineDeps {
   readonly claims: ClaimsPort;
   readonly accounts: AccountsPort;
   readonly log: Log;
+  /** By default this process leads all books. */
+  readonly leadership?: LeadershipPort;
   readonly runtime?: Runtime;
   readonly crashPoint?: CrashPoint;
+  readonly observers?: readonly EngineObserver[];
   readonly limits?: Partial<EngineLimits>;
 }
+
+/** A process that shares its books with no other. */
+const LEADS_ALL: LeadershipPort = {
+  isShared: false,
+  leads: () => true,
+  handOver: () => Promise.reject(new Error('this process leads all books')),
+};
 
 const SWEEP_MS = 250;
 const DRAIN_POLL_MS = 5;
@@ -70,6 +92,8 @@ const DRAIN_POLL_MS = 5;
 export class Engine implements Ledger {
   readonly limits: EngineLimits;
   readonly #runtime: Runtime;
+  readonly #log: Log;
+  readonly #leadership: LeadershipPort;
   readonly #table: AccountTable;
   readonly #inFlight: InFlight;
   readonly #recent: RecentOutcomes;
@@ -83,9 +107,11 @@ export class Engine implements Ledger {
   #started = false;
   #stopping = false;
 
-  constructor({ journal, claims, accounts, log, runtime, crashPoint, limits }: EngineDeps) {
+  constructor({ journal, claims, accounts, log, leadership, runtime, crashPoint, observers, limits }: EngineDeps) {
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.#runtime = runtime ?? systemRuntime;
+    this.#log = log;
+    this.#leadership = leadership ?? LEADS_ALL;
     const shared = { log, runtime: this.#runtime, crashPoint: crashPoint ?? (() => undefined), limits: this.limits };
     this.#table = new AccountTable(this.limits.accountsInMemoryMax);
     this.#loader = new AccountLoader(this.#table, accounts, journal);
@@ -97,10 +123,14 @@ export class Engine implements Ledger {
     });
     this.#recent = new RecentOutcomes(this.limits.recentOutcomesMax, this.limits.recentOutcomesBytesMax);
     this.#finisher = new Finisher({ ...shared, claims });
+    const observer = new Observers(observers ?? [], log);
     this.#rounds = new Rounds({
       ...shared,
+      observer,
       journal,
       loader: this.#loader,
+      leadership: this.#leadership,
+      onForeign: (task, book) => void this.#handOver(task, book),
       claimedIds: () => this.#inFlight.claimedIds(),
       onEntry: (placed) => this.#stand(placed),
     });
@@ -109,6 +139,7 @@ export class Engine implements Ledger {
     this.#known = new KnownKeys({ ...shared, ...adopted, stand: (placed) => this.#stand(placed) });
     this.#admission = new Admission({
       ...shared,
+      observer,
       owner: this.#runtime.newId(),
       claims,
       loader: this.#loader,
@@ -122,7 +153,7 @@ export class Engine implements Ledger {
       claims,
       journal,
       owns: (claimId) => this.#finisher.isOpen(claimId),
-      driveOn: (command, claimedAt) => this.#known.driveOn(command, claimedAt),
+      driveOn: (works) => this.#known.driveOn(works),
     });
   }
 
@@ -192,6 +223,25 @@ export class Engine implements Ledger {
     return this.#recovery.runOnce(afterMs);
   }
 
+  /**
+   * Carries commands on that another process has claimed, as far as that can be done here. Each promise is that of an
+   * outcome, and rejects with a {@link LedgerError}: `outcome_unknown`, `unavailable` when nothing was begun.
+   */
+  carryOn(works: readonly ClaimedWork[]): Promise<Outcome>[] {
+    if (!this.#stopping) return this.#known.driveOn(works);
+    return works.map(() => Promise.reject(new LedgerError('unavailable', 'the ledger is shutting down')));
+  }
+
+  /** Opens a book that this process is about to lead, so that the first command in it does not wait for that. */
+  lead(book: number): Promise<void> {
+    return this.#rounds.lead(book);
+  }
+
+  /** Closes a book that another process is about to lead: resolves when nothing of this one is on its way to it. */
+  leave(book: number): Promise<void> {
+    return this.#rounds.leave(book);
+  }
+
   /** Figures for metrics. Queues in commands, memory in accounts. */
   stats() {
     return {
@@ -200,10 +250,13 @@ export class Engine implements Ledger {
       waitingForClaim: this.#admission.waiting,
       waitingForBlock: this.#rounds.waiting,
       accountsInMemory: this.#table.size,
-      ...this.#admission.counts,
+      accountsInMemoryMax: this.#table.capacity,
+      accountsEvicted: this.#table.evicted,
+      ...this.#loader.counts,
       ...this.#rounds.counts,
-      claimsUnknown: this.#admission.counts.unknown,
       claimsFinished: this.#finisher.finished,
+      claimsPending: this.#recovery.pending,
+      recovered: { ...this.#recovery.total },
     };
   }
 
@@ -217,11 +270,33 @@ export class Engine implements Ledger {
     // One that spans books and whose accounts are not looked up yet will find its entries when they are.
     if (placed.entry.span) task.progress?.stand(placed);
     const outcome = placed.entry.span ? (task.progress?.outcome ?? null) : placed;
-    if (outcome === null) return;
+    if (outcome !== null) this.#settle(task, outcome);
+  }
+
+  #settle(task: Task, outcome: Placed): void {
     this.#end(task);
     this.#recent.add(task, outcome);
     task.answer(outcome);
     this.#finisher.settled(task);
+  }
+
+  /** To whoever leads the book; when nobody answers this process carries the command on by itself. */
+  async #handOver(task: Task, book: number): Promise<void> {
+    const number = ++task.handOvers;
+    try {
+      const outcome = await this.#leadership.handOver(book, { command: task.command, claimedAt: task.claimedAt });
+      if (task.state !== 'settled') this.#settle(task, outcome);
+    } catch (error) {
+      // It may have come back meanwhile, by way of another process.
+      if (task.state === 'settled' || task.handOvers !== number) return;
+      task.handOvers++;
+      if (!this.#leadership.leads(book)) {
+        task.isAlone = true;
+        const fields = { err: error, book, ...concernedTasks([task]) };
+        this.#log.debug(fields, 'nobody leads the book; carrying the command on here');
+      }
+      this.#rounds.push([task]);
+    }
   }
 
   #refuse(task: Task, error: LedgerError): void {

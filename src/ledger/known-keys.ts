@@ -1,9 +1,10 @@
 import type { AccountLoader } from './account-loader.ts';
 import { type KnownTask, outcomeUnknown } from './admission.ts';
 import { assembled, partsById } from './assemble.ts';
+import { concernedTasks } from './concerned.ts';
 import { LedgerError } from './errors.ts';
 import type { InFlight } from './in-flight.ts';
-import type { JournalPort, Log, Runtime } from './ports.ts';
+import type { ClaimedWork, JournalPort, Log, Runtime } from './ports.ts';
 import type { Rounds } from './rounds.ts';
 import { Task } from './task.ts';
 import type { Command, Outcome, Placed } from './types.ts';
@@ -47,14 +48,18 @@ export class KnownKeys {
       await this.deps.runtime.sleep(OWNER_PATIENCE_MS);
       for (const one of await this.#answerStanding(pending)) this.#takeOver(one);
     } catch (error) {
-      log.warn({ err: error }, 'the outcome of a known key cannot be read');
-      for (const { task } of same) if (task.state !== 'settled') refuse(task, outcomeUnknown());
+      const tasks = same.map(({ task }) => task);
+      log.warn({ err: error, ...concernedTasks(tasks) }, 'the outcome of a known key cannot be read');
+      for (const task of tasks) if (task.state !== 'settled') refuse(task, outcomeUnknown());
     }
   }
 
-  /** Drives a command on that was claimed at a time, until its entry stands; resolves with the outcome. */
-  async driveOn(command: Command, claimedAt: number): Promise<Outcome> {
-    return this.#adopt(command, claimedAt).watch();
+  /** Drives commands on that were claimed elsewhere, until their entries stand; each promise is that of an outcome. */
+  driveOn(works: readonly ClaimedWork[]): Promise<Outcome>[] {
+    const adopted: Task[] = [];
+    const outcomes = works.map(({ command, claimedAt }) => this.#adopt(command, claimedAt, adopted).watch());
+    if (adopted.length > 0) void this.#drive(adopted);
+    return outcomes;
   }
 
   /** Answers those that stand; returns the others. */
@@ -84,15 +89,18 @@ export class KnownKeys {
     if (this.#join(known)) return;
     if (known.claimed.state === 'done') {
       // Its entry stands and was not seen: decided again it would stand twice.
-      this.deps.log.error({ id: known.claimed.command.id }, 'a command that is done has no entry in the journal');
+      const fields = { id: known.claimed.command.id, ...concernedTasks([known.task]) };
+      this.deps.log.error(fields, 'a command that is done has no entry in the journal');
       this.#end(known.task);
       return;
     }
     // No longer in flight as what it was: the adopted command may have the same id.
     this.deps.inFlight.remove(known.task);
-    const adopted = this.#adopt(known.claimed.command, known.claimed.at);
+    const toDrive: Task[] = [];
+    const adopted = this.#adopt(known.claimed.command, known.claimed.at, toDrive);
     known.task.moveWaitersTo(adopted);
     this.#end(known.task);
+    if (toDrive.length > 0) void this.#drive(toDrive);
   }
 
   #end(task: Task): void {
@@ -100,35 +108,48 @@ export class KnownKeys {
     this.deps.refuse(task, outcomeUnknown());
   }
 
-  /** A task for a command that was claimed elsewhere or in an earlier life, and may already stand. */
-  #adopt(command: Command, claimedAt: number): Task {
+  /**
+   * A task for a command that was claimed elsewhere or in an earlier life, and may already stand.
+   *
+   * @param toDrive It is added here if nobody drives it on yet.
+   */
+  #adopt(command: Command, claimedAt: number, toDrive: Task[]): Task {
     const { inFlight, runtime, limits } = this.deps;
     const running = inFlight.byId(command.id);
-    if (running) return running;
+    if (running) {
+      // It comes back from the process it was handed over to, or one behind that: the next part of it is ours.
+      if (running.isHandedOver) {
+        running.handOvers++;
+        toDrive.push(running);
+      }
+      return running;
+    }
     const elapsed = runtime.elapsed();
     const ageMs = Math.max(0, runtime.now() - claimedAt);
     const task = new Task(command, elapsed + limits.callerPatienceMs, elapsed + limits.expireAfterMs - ageMs);
     task.state = 'claimed';
+    task.claimedAt = claimedAt;
     inFlight.add(task);
-    void this.#drive(task);
+    toDrive.push(task);
     return task;
   }
 
   /**
-   * The task is registered before the journal is asked for its id, so an entry is seen either in the answer or, when
-   * it lands later, by whoever reads that block. Only then may it be decided here.
+   * The tasks are registered before the journal is asked for their ids, so an entry is seen either in the answer or,
+   * when it lands later, by whoever reads that block. Only then may they be decided here.
    */
-  async #drive(task: Task): Promise<void> {
+  async #drive(tasks: readonly Task[]): Promise<void> {
     const { journal, loader, rounds, refuse, stand, log } = this.deps;
     try {
-      const misfits = await loader.identify([task]);
-      const misfit = misfits.get(task);
-      if (misfit) return refuse(task, misfit);
-      for (const placed of await journal.findEntries([task.command.id])) stand(placed);
-      if (task.state !== 'settled') rounds.push([task]);
+      // One that came back was identified before.
+      const misfits = await loader.identify(tasks.filter(({ progress, state }) => !progress && state !== 'settled'));
+      for (const [task, misfit] of misfits) refuse(task, misfit);
+      const open = () => tasks.filter(({ state }) => state !== 'settled');
+      for (const placed of await journal.findEntries(open().map(({ command }) => command.id))) stand(placed);
+      rounds.push(open());
     } catch (error) {
-      log.warn({ err: error, id: task.command.id }, 'a pending command cannot be driven on now');
-      refuse(task, outcomeUnknown());
+      log.warn({ err: error, ...concernedTasks(tasks) }, 'pending commands cannot be driven on now');
+      for (const task of tasks) if (task.state !== 'settled') refuse(task, outcomeUnknown());
     }
   }
 }

@@ -3,7 +3,7 @@
  *
  * Every write is durable on a majority before it answers; every read sees only what is durable on a majority.
  */
-import type { Account, Balance, Block, Command, Placed, StoredBlock } from './types.ts';
+import type { Account, AccountTip, Block, Command, Placed, Settlement, StoredBlock } from './types.ts';
 
 /** A block with its final bytes, ready to be appended. */
 export interface EncodedBlock {
@@ -35,8 +35,10 @@ export interface JournalPort {
   read(book: number, fromHeight: number, limit: number): Promise<StoredBlock[]>;
   /** Where the entries with these ids stand. An id may stand nowhere, or once in each of several books. */
   findEntries(ids: readonly string[]): Promise<Placed[]>;
-  /** The latest balances of accounts; an account that was never posted to is missing in the answer. */
-  balances(accounts: readonly string[]): Promise<Map<string, Balance>>;
+  /** The latest balances of accounts; an account that was never posted to or changed is missing in the answer. */
+  balances(accounts: readonly string[]): Promise<Map<string, AccountTip>>;
+  /** How commands are settled, by the latest entries that say so. Those that no entry speaks of are missing. */
+  settlements(ids: readonly string[]): Promise<Map<string, Settlement>>;
 }
 
 /** A group of commands admitted together. `state` is `done` once each of them has its final entry. */
@@ -78,6 +80,28 @@ export interface AccountsPort {
   load(ids: readonly string[]): Promise<Account[]>;
   /** Opens accounts of the ledger itself, unless they are there. */
   ensure(accounts: readonly Account[]): Promise<void>;
+  /** Notes, for good, that the journal may hold changes of these accounts: `balances` looks for them from now on. */
+  announceChanges(ids: readonly string[]): Promise<void>;
+}
+
+/** A command that is claimed and not yet at its end. */
+export interface ClaimedWork {
+  readonly command: Command;
+  /** Milliseconds since the epoch. */
+  readonly claimedAt: number;
+}
+
+/** Which process appends to which book. It only makes things fast: any process may append, and none is ever wrong. */
+export interface LeadershipPort {
+  /** False: this process leads all books, for ever. */
+  readonly isShared: boolean;
+  /** Is it this one? */
+  leads(book: number): boolean;
+  /**
+   * Has a claimed command, which goes on in the book, carried to its end by whoever leads that. Answers what became of
+   * it. Rejects when nobody did so in time; it may still be carried on there.
+   */
+  handOver(book: number, work: ClaimedWork): Promise<Placed>;
 }
 
 /** The time, replaceable by tests. Milliseconds since the epoch. */
@@ -103,6 +127,17 @@ export interface Runtime extends Clock {
 export type CrashPoint = (
   name: 'before_claim' | 'after_claim' | 'before_append' | 'after_append' | 'before_done' | 'after_done',
 ) => void | Promise<void>;
+
+/**
+ * Told of what the engine does, as it does it, for metrics and traces. Nothing waits for it, nothing depends on it, and
+ * durations are in ms.
+ */
+export interface EngineObserver {
+  /** One attempt to write a claim of these commands has ended. */
+  claimed(commands: readonly Command[], result: ClaimResult, durationMs: number): void;
+  /** One insert of these blocks has ended. */
+  appended(blocks: readonly Block[], result: AppendResult, durationMs: number): void;
+}
 
 /** The part of a logger that the engine uses; pino fits. */
 export interface Log {

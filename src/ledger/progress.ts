@@ -12,6 +12,17 @@ export interface Part {
   readonly span?: Span;
   /** Slots of the suspense accounts that take what the accounts cannot, one a leg; empty where it may be refused. */
   readonly suspense: readonly number[];
+  /** Does it decide how the command is settled that this one is about, or how an account changes? */
+  readonly decides: boolean;
+  /** Slot of the account that is changed, or on which more or less is held; -1: none. */
+  readonly subject: number;
+  /** Of a debit: slots of the accounts that other books credit for it. */
+  readonly payees: readonly number[];
+}
+
+/** Cannot be rejected any more. */
+export function isFinalPart({ span }: Part): boolean {
+  return span !== undefined && span.part !== 'debit';
 }
 
 /** What is known of a part: nothing, what was decided and is on its way to the journal, or what stands there. */
@@ -51,6 +62,12 @@ export class Progress {
   *books(): Generator<number> {
     for (const { part } of this.#first) yield part.book;
     for (const { part } of this.#credits) yield part.book;
+  }
+
+  /** The parts that can be decided now, as far as it is known here. */
+  next(): Part[] {
+    const first = this.openFirst();
+    return first.length > 0 ? first : this.openSecond();
   }
 
   /** Does any part of it stand? */
@@ -110,24 +127,39 @@ function openOf(states: readonly PartState[]): Part[] {
   return states.filter(({ decided, standing }) => !decided && !standing).map(({ part }) => part);
 }
 
-/** Makes parts out of plans; `slotOf` and `suspenseOf` pin what they answer. */
+/** Where the accounts of a command are in memory. Each answer pins what it answers. */
+export interface SlotsOf {
+  readonly leg: (plan: PartPlan, leg: number) => number;
+  readonly suspense: (plan: PartPlan, leg: number) => number;
+  /** Of the account that the command is about; -1: none. */
+  readonly subject: number;
+}
+
+/** Makes parts out of plans. */
 export function partsOf(
-  command: Command,
+  { legs, follows }: Command,
   { debits, credits }: Crossing,
-  slotOf: (plan: PartPlan, leg: number) => number,
-  suspenseOf: (plan: PartPlan, leg: number) => number,
+  slots: SlotsOf,
 ): { first: Part[]; credits: Part[]; reversals: Part[] } {
   const span = { debits: debits.map(({ book }) => book), credits: credits.map(({ book }) => book) };
-  const make = (plan: PartPlan, part: EntryPart, legs?: readonly Leg[]): Part => ({
-    book: plan.book,
-    legs: plan.legs,
-    slots: plan.legs.map((_, leg) => slotOf(plan, leg)),
-    span: { part, ...span, ...(legs ? { legs } : {}) },
-    suspense: part === 'debit' ? [] : plan.legs.map((_, leg) => suspenseOf(plan, leg)),
-  });
+  const make = (plan: PartPlan, part: EntryPart, payees: readonly number[], whole?: readonly Leg[]): Part => {
+    const decides = part !== 'credit' && plan.book === follows?.book;
+    return {
+      book: plan.book,
+      legs: plan.legs,
+      slots: plan.legs.map((_, leg) => slots.leg(plan, leg)),
+      span: { part, ...span, ...(whole ? { legs: whole } : {}) },
+      suspense: part === 'debit' ? NONE : plan.legs.map((_, leg) => slots.suspense(plan, leg)),
+      decides,
+      subject: decides ? slots.subject : -1,
+      payees,
+    };
+  };
+  const credited = credits.map((plan) => make(plan, 'credit', NONE));
+  const payees = credited.flatMap((part) => part.slots);
   return {
-    first: debits.map((plan, i) => make(plan, 'debit', i === 0 ? command.legs : undefined)),
-    credits: credits.map((plan) => make(plan, 'credit')),
-    reversals: debits.length === 1 ? [] : debits.map((plan) => make(reversalOf(plan), 'reversal')),
+    first: debits.map((plan, i) => make(plan, 'debit', payees, i === 0 ? legs : undefined)),
+    credits: credited,
+    reversals: debits.length === 1 ? [] : debits.map((plan) => make(reversalOf(plan), 'reversal', NONE)),
   };
 }

@@ -1,6 +1,6 @@
 import { assembled, partsById } from './assemble.ts';
-import type { Claim, ClaimsPort, JournalPort, Log, Runtime } from './ports.ts';
-import type { Command, Outcome } from './types.ts';
+import type { Claim, ClaimedWork, ClaimsPort, JournalPort, Log, Runtime } from './ports.ts';
+import type { Outcome } from './types.ts';
 
 /** Each may have some MB. */
 const CLAIMS_AT_ONCE = 20;
@@ -29,7 +29,7 @@ interface RecoveryDeps {
   readonly limits: { readonly recoverAfterMs: number; readonly recoveryIntervalMs: number };
   /** Is this claim being worked on here? */
   readonly owns: (claimId: string) => boolean;
-  readonly driveOn: (command: Command, claimedAt: number) => Promise<Outcome>;
+  readonly driveOn: (works: readonly ClaimedWork[]) => Promise<Outcome>[];
 }
 
 /**
@@ -38,12 +38,19 @@ interface RecoveryDeps {
  * also while an owner that was believed dead goes on: entry ids and the append rule let each command stand once.
  */
 export class Recovery {
+  /** Of everything since the start: for metrics. */
+  readonly total: RecoveryReport = { claims: 0, standing: 0, drivenOn: 0, expired: 0, finished: 0, failed: 0 };
   /** When each pending claim was first seen, in ms of `Runtime.elapsed`. */
   readonly #seen = new Map<string, number>();
   #stop: AbortController | null = null;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(readonly deps: RecoveryDeps) {}
+
+  /** Claims of all processes that were pending at the last look. */
+  get pending(): number {
+    return this.#seen.size;
+  }
 
   start(): void {
     if (this.#stop) return;
@@ -89,15 +96,23 @@ export class Recovery {
 
   async #finishSeenFor(ms: number, signal?: AbortSignal): Promise<RecoveryReport> {
     const report: RecoveryReport = { claims: 0, standing: 0, drivenOn: 0, expired: 0, finished: 0, failed: 0 };
+    try {
+      await this.#finishDue(ms, report, signal);
+    } finally {
+      for (const name of Object.keys(report) as (keyof RecoveryReport)[]) this.total[name] += report[name];
+    }
+    return report;
+  }
+
+  async #finishDue(ms: number, report: RecoveryReport, signal?: AbortSignal): Promise<void> {
     const before = this.deps.runtime.elapsed() - ms;
     const due = [...this.#seen].filter(([id, at]) => at <= before && !this.deps.owns(id)).map(([id]) => id);
     for (let i = 0; i < due.length; i += CLAIMS_AT_ONCE) {
       for (const claim of await this.deps.claims.loadPending(due.slice(i, i + CLAIMS_AT_ONCE))) {
-        if (signal?.aborted) return report;
+        if (signal?.aborted) return;
         await this.#finish(claim, report, signal);
       }
     }
-    return report;
   }
 
   async #finish(claim: Claim, report: RecoveryReport, signal?: AbortSignal): Promise<void> {
@@ -108,7 +123,7 @@ export class Recovery {
     const byId = partsById(found);
     const missing = claim.commands.filter(({ id }) => !assembled(byId.get(id) ?? []));
     report.standing += claim.commands.length - missing.length;
-    const driven = await Promise.allSettled(missing.map((command) => driveOn(command, claim.at)));
+    const driven = await Promise.allSettled(driveOn(missing.map((command) => ({ command, claimedAt: claim.at }))));
     for (const one of driven) {
       if (one.status === 'rejected') continue;
       report.drivenOn++;

@@ -1,6 +1,16 @@
 import type { AccountLoader } from './account-loader.ts';
 import { Book, IntegrityError, type Work } from './book.ts';
-import type { AppendResult, CrashPoint, EncodedBlock, JournalPort, Log, Runtime } from './ports.ts';
+import { concernedTasks } from './concerned.ts';
+import type {
+  AppendResult,
+  CrashPoint,
+  EncodedBlock,
+  EngineObserver,
+  JournalPort,
+  LeadershipPort,
+  Log,
+  Runtime,
+} from './ports.ts';
 import type { Part, Progress } from './progress.ts';
 import { Backoff } from './retry.ts';
 import type { Task } from './task.ts';
@@ -20,6 +30,16 @@ export interface RoundLimits {
 const CATCH_UP_BLOCKS = 20;
 const VISIBLE_ATTEMPTS_MAX = 50;
 const LOOK_UP_MAX = 1000;
+/** In memory, of each book; some 300 bytes each. */
+const SETTLEMENTS_MAX = 50_000;
+/** How long a book of others stays open without being needed. */
+const VISIT_MS = 5_000;
+
+interface BookChange {
+  readonly book: number;
+  readonly to: 'open' | 'close';
+  readonly resolve: () => void;
+}
 
 export interface RoundsDeps {
   readonly journal: JournalPort;
@@ -27,7 +47,11 @@ export interface RoundsDeps {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly crashPoint: CrashPoint;
+  readonly observer: EngineObserver;
   readonly limits: RoundLimits;
+  readonly leadership: Pick<LeadershipPort, 'isShared' | 'leads'>;
+  /** The task goes on in a book that another process leads. */
+  readonly onForeign: (task: Task, book: number) => void;
   /** Commands in flight here whose claim may be durable. */
   readonly claimedIds: () => string[];
   /** Told of each entry that stands, whoever wrote it. */
@@ -44,12 +68,18 @@ export interface RoundsDeps {
  */
 export class Rounds {
   readonly #books = new Map<number, Book>();
+  /** Books of others that are open here, by when they were last needed, in ms of `Runtime.elapsed`. */
+  readonly #visited = new Map<number, number>();
+  /** What is to be opened or closed before the next round. */
+  #changes: BookChange[] = [];
   #ready: Task[] = [];
+  /** What the round in flight is about, or was. */
+  #taken: readonly Task[] = [];
   #running: Promise<void> | null = null;
   #round: Promise<void> | null = null;
   #stopped = false;
-  /** Blocks appended, heights lost to another writer, seals written: for metrics and tests. */
-  readonly counts = { blocks: 0, taken: 0, unknown: 0, seals: 0, terms: 0 };
+  /** Blocks appended, heights lost to another writer, seals and terms written, rounds that failed: for metrics and tests. */
+  readonly counts = { blocks: 0, taken: 0, seals: 0, terms: 0, failed: 0 };
 
   constructor(readonly deps: RoundsDeps) {}
 
@@ -63,10 +93,35 @@ export class Rounds {
     return this.#books.has(book);
   }
 
-  /** Queues claimed tasks whose accounts are loaded; their outcome comes through `onEntry`. */
+  /**
+   * Queues claimed tasks whose accounts are loaded; their outcome comes through `onEntry`. Those that go on in books of
+   * others are given away.
+   */
   push(tasks: readonly Task[]): void {
-    for (const task of tasks) this.#ready.push(task);
+    for (const task of tasks) {
+      const foreign = this.#foreignBook(task);
+      if (foreign === null) this.#ready.push(task);
+      else this.deps.onForeign(task, foreign);
+    }
     if (this.#ready.length > 0) this.#running ??= this.#run();
+  }
+
+  /** Opens a book that this process is about to lead. Resolves when it is open, or these rounds have been stopped. */
+  lead(book: number): Promise<void> {
+    return this.#change(book, 'open');
+  }
+
+  /** Closes a book that another process is about to lead. Resolves when nothing of the rounds here is on its way to it. */
+  leave(book: number): Promise<void> {
+    return this.#change(book, 'close');
+  }
+
+  #change(book: number, to: BookChange['to']): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#changes.push({ book, to, resolve });
+      this.#running ??= this.#run();
+    });
   }
 
   /** Resolves at the end of the round in flight, however it ends; at once when there is none. */
@@ -82,18 +137,19 @@ export class Rounds {
 
   async #run(): Promise<void> {
     const backoff = new Backoff(this.deps.runtime, 10, 1000);
-    while (this.#ready.length > 0 && !this.#stopped) {
+    while (this.#ready.length + this.#changes.length > 0 && !this.#stopped) {
       try {
         this.#round = this.#writeRound();
         await this.#round;
         backoff.reset();
       } catch (error) {
         this.#rollback();
+        this.counts.failed++;
         if (error instanceof IntegrityError) {
           this.deps.log.error({ err: error }, 'the journal is not what it was; the books are opened again');
           this.#forget();
         } else {
-          this.deps.log.warn({ err: error }, 'a round failed; trying again');
+          this.deps.log.warn({ err: error, ...concernedTasks(this.#taken) }, 'a round failed; trying again');
         }
         await backoff.wait();
       }
@@ -101,17 +157,67 @@ export class Rounds {
     // In the same turn in which the queue was found empty: whoever comes next begins a new run.
     this.#round = null;
     this.#running = null;
+    this.#taken = [];
+    for (const { resolve } of this.#changes.splice(0)) resolve();
+  }
+
+  /** Where a task goes on that has nothing to do in this process's own books; null: it has. */
+  #foreignBook({ progress, isAlone }: Task): number | null {
+    if (!this.deps.leadership.isShared || isAlone || progress === null) return null;
+    const next = progress.next();
+    if (next.length === 0 || next.some(({ book }) => this.deps.leadership.leads(book))) return null;
+    return next[0]!.book;
+  }
+
+  #isOurs(task: Task, book: number): boolean {
+    return task.isAlone || this.deps.leadership.leads(book);
+  }
+
+  /** Between two rounds, when nothing is on its way to any book. */
+  async #changeBooks(): Promise<void> {
+    for (let change = this.#changes[0]; change !== undefined; change = this.#changes[0]) {
+      if (change.to === 'open') await this.#open(change.book);
+      else this.#close(change.book);
+      this.#changes.shift();
+      change.resolve();
+    }
+  }
+
+  #close(book: number): void {
+    this.#visited.delete(book);
+    if (this.#books.delete(book)) this.deps.loader.table.unloadBook(book);
+  }
+
+  /**
+   * A book of others, that nobody answered for. What they append meanwhile is not seen here until it is needed again;
+   * after a while it is quicker to open it anew than to read on.
+   */
+  #visit(book: number): void {
+    const { runtime, leadership } = this.deps;
+    if (!leadership.isShared || leadership.leads(book)) {
+      this.#visited.delete(book);
+      return;
+    }
+    const last = this.#visited.get(book);
+    if (last !== undefined && runtime.elapsed() - last > VISIT_MS) this.#close(book);
+    this.#visited.set(book, runtime.elapsed());
   }
 
   async #writeRound(): Promise<void> {
-    const { journal, crashPoint } = this.deps;
+    const { crashPoint } = this.deps;
+    this.#taken = [];
+    await this.#changeBooks();
     const taken = this.#take();
+    this.#taken = taken;
     if (taken.length === 0) return;
     let encoded: EncodedBlock[] = [];
     try {
       encoded = await this.#build(taken);
+      // Another process leads all of it by now.
+      if (encoded.length === 0) return;
       await crashPoint('before_append');
-      const result = await journal.append(encoded);
+      const result = await this.#append(encoded);
+      for (const book of this.#books.values()) book.settlements.trim(SETTLEMENTS_MAX);
       await crashPoint('after_append');
       for (const block of encoded.slice(0, result.landed)) this.#landed(block);
       const rest = encoded.slice(result.landed);
@@ -120,8 +226,21 @@ export class Rounds {
       // Whoever is not settled by now goes first in the next round.
       const left = taken.filter((task) => task.state !== 'settled');
       for (const { progress } of left) progress?.forgetDecisions();
-      if (left.length > 0) this.#ready = left.concat(this.#ready);
+      if (left.length > 0) this.#ready = this.#withoutForeign(left).concat(this.#ready);
     }
+  }
+
+  async #append(encoded: readonly EncodedBlock[]): Promise<AppendResult> {
+    const { journal, runtime, observer } = this.deps;
+    const began = runtime.elapsed();
+    const result = await journal.append(encoded);
+    const durationMs = runtime.elapsed() - began;
+    observer.appended(
+      encoded.map(({ block }) => block),
+      result,
+      durationMs,
+    );
+    return result;
   }
 
   #rollback(): void {
@@ -143,7 +262,16 @@ export class Rounds {
       if (count === roundCommandsMax || (count > 0 && bytes > roundBytesMax)) break;
       count++;
     }
-    return this.#ready.splice(0, count).filter((task) => task.state !== 'settled');
+    return this.#withoutForeign(this.#ready.splice(0, count).filter((task) => task.state !== 'settled'));
+  }
+
+  /** Gives away those that go on in books of others; answers the rest. */
+  #withoutForeign(tasks: Task[]): Task[] {
+    return tasks.filter((task) => {
+      const foreign = this.#foreignBook(task);
+      if (foreign !== null) this.deps.onForeign(task, foreign);
+      return foreign === null;
+    });
   }
 
   /**
@@ -154,9 +282,15 @@ export class Rounds {
   async #build(tasks: readonly Task[]): Promise<EncodedBlock[]> {
     const { loader, runtime } = this.deps;
     const books = new Set<number>();
-    for (const { progress } of tasks) for (const book of progress?.books() ?? []) books.add(book);
-    for (const number of books) await this.#open(number);
+    for (const task of tasks) {
+      for (const book of task.progress?.books() ?? []) if (this.#isOurs(task, book)) books.add(book);
+    }
+    for (const number of books) {
+      this.#visit(number);
+      await this.#open(number);
+    }
     await loader.load(tasks, (number) => this.isOpen(number));
+    await this.#loadSettlements(tasks);
     // Once for all parts of a command, and after whatever took long.
     const elapsed = runtime.elapsed();
     for (const task of tasks) task.expired = task.isGivenUp(elapsed);
@@ -166,12 +300,27 @@ export class Rounds {
     return encoded.concat(this.#buildParts(crossing, (progress) => progress.openSecond()));
   }
 
+  /** Brings into memory how the commands are settled that these follow. Nothing is on its way to any book meanwhile. */
+  async #loadSettlements(tasks: readonly Task[]): Promise<void> {
+    const missing = new Map<string, Book>();
+    for (const { command } of tasks) {
+      const { follows } = command;
+      const book = follows && this.#books.get(follows.book);
+      if (book && !book.settlements.isKnown(follows.origin.id)) missing.set(follows.origin.id, book);
+    }
+    if (missing.size === 0) return;
+    const found = await this.deps.journal.settlements([...missing.keys()]);
+    for (const [id, book] of missing) book.settlements.set(id, found.get(id) ?? null);
+  }
+
   #buildParts(tasks: readonly Task[], open: (progress: Progress) => readonly Part[]): EncodedBlock[] {
     const { journal, runtime, limits } = this.deps;
     const encoded: EncodedBlock[] = [];
     const byBook = new Map<number, Work[]>();
     for (const task of tasks) {
       for (const part of task.progress ? open(task.progress) : []) {
+        // Nor in one that was led when the round began.
+        if (!this.#books.has(part.book) || !this.#isOurs(task, part.book)) continue;
         const ofBook = byBook.get(part.book);
         if (ofBook) ofBook.push({ task, part });
         else byBook.set(part.book, [{ task, part }]);
@@ -203,9 +352,8 @@ export class Rounds {
   async #recover(rest: readonly EncodedBlock[], ended: AppendResult['ended'], cause: unknown): Promise<void> {
     this.#rollback();
     if (ended === 'unknown') {
-      this.counts.unknown++;
       this.deps.log.warn(
-        { err: cause, blocks: rest.length },
+        { err: cause, blocks: rest.length, ...concernedTasks(this.#taken) },
         'the outcome of an append is unknown; sealing its heights',
       );
       // In the order of the round: a later block can only have landed if the earlier ones did.

@@ -32,6 +32,12 @@ export class Task {
   progress: Progress | null = null;
   /** Given up while it stands nowhere: its only possible outcome is the rejection `expired`. */
   expired = false;
+  /** When it was claimed, in milliseconds since the epoch; 0: it is not. */
+  claimedAt = 0;
+  /** Counts how often it was handed over to another process; odd while it is there. */
+  handOvers = 0;
+  /** Nobody else carries it on: this process appends it to whatever book it touches. */
+  isAlone = false;
   /** The claim of this process that it is in; null: none, or that of another. */
   claim: OpenClaim | null = null;
   readonly bytes: number;
@@ -45,6 +51,10 @@ export class Task {
     readonly staleAt: number,
   ) {
     this.bytes = estimatedBytes(command);
+  }
+
+  get isHandedOver(): boolean {
+    return this.handOvers % 2 === 1;
   }
 
   get isAwaited(): boolean {

@@ -34,8 +34,76 @@ export interface Details {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** A payment has exactly one source and one destination; a transaction any balanced set of legs. */
-export type CommandKind = 'payment' | 'transaction';
+/**
+ * - `payment`: from one source to one or more destinations; at once, or first a hold that is captured later.
+ * - `transaction`: any balanced set of legs.
+ * - `capture`: pays some or all of what a payment holds. `cancel`, `expiry`: release what it holds; `expiry` is the
+ *   ledger's own, once its time has come.
+ * - `refund`: pays some or all of a payment back. `reversal`: takes a transaction back, as a whole.
+ * - `account_change`: freezes, unfreezes or closes an account, or sets its limits. It has no legs.
+ */
+export const COMMAND_KINDS = [
+  'payment',
+  'transaction',
+  'capture',
+  'cancel',
+  'expiry',
+  'refund',
+  'reversal',
+  'account_change',
+] as const;
+export type CommandKind = (typeof COMMAND_KINDS)[number];
+
+/**
+ * How far an earlier command is settled; amounts in minor units of its currency. Of a transaction, which is only ever
+ * reversed as a whole, `captured` is 1 and `refunded` 0 or 1.
+ */
+export interface Settlement {
+  /** Of the command that it is of. */
+  readonly id: string;
+  /** Whose balance is held; absent where nothing ever was. */
+  readonly account?: string;
+  /** Authorised, and neither captured nor released. */
+  readonly held: bigint;
+  readonly captured: bigint;
+  readonly refunded: bigint;
+  /** From this time on nothing can be captured, in milliseconds since the epoch; absent: there is no such time. */
+  readonly expiresAt?: number;
+}
+
+/** What a command does about an earlier one. */
+export interface Follows {
+  /** The book that decides it: where the earlier command is described. */
+  readonly book: number;
+  /** How much it captures or refunds; 1 for a reversal, 0 for what only releases. */
+  readonly amount: bigint;
+  /** Of a capture: what is held beyond it is released. */
+  readonly isLast?: boolean;
+  /** How the earlier command stood at its own end. It counts when no other stands that follows it. */
+  readonly origin: Settlement;
+}
+
+/** - `frozen`: nothing is taken or held; credits still arrive. - `closed`: empty, and for ever so. */
+export const ACCOUNT_STATUSES = ['open', 'frozen', 'closed'] as const;
+export type AccountStatus = (typeof ACCOUNT_STATUSES)[number];
+
+/** What may change about an account. */
+export interface AccountState {
+  readonly status: AccountStatus;
+  /** As of {@link Account}. */
+  readonly minBalance: bigint | null;
+  readonly maxBalance: bigint | null;
+}
+
+/** What is asked for; the rest stays as it is. */
+export interface AccountChange extends Partial<AccountState> {
+  readonly account: string;
+}
+
+/** How an account is after a change. */
+export interface ChangedAccount extends AccountState {
+  readonly account: string;
+}
 
 /** A request to move money: all legs together or none. Legs sum to zero per currency, at most one leg an account. */
 export interface Command {
@@ -48,10 +116,29 @@ export interface Command {
   readonly kind: CommandKind;
   readonly legs: readonly Leg[];
   readonly details: Details;
+  /** Only of a payment: its legs are not carried out, but what they take is held until then (`null`: for ever). */
+  readonly hold?: { readonly expiresAt: number | null };
+  readonly follows?: Follows;
+  readonly change?: AccountChange;
+  /** Of the request or message that asks for it: for the log, and kept nowhere. */
+  readonly requestId?: string;
 }
 
 /** Why a command was rejected. Decided in the order of the book, against the balances at that height. */
-export const REJECTION_REASONS = ['insufficient_funds', 'balance_limit_exceeded', 'expired'] as const;
+export const REJECTION_REASONS = [
+  'insufficient_funds',
+  'balance_limit_exceeded',
+  'expired',
+  'account_frozen',
+  'account_closed',
+  'account_not_empty',
+  'nothing_held',
+  'capture_exceeds_held',
+  'authorization_expired',
+  'not_expired',
+  'refund_exceeds_captured',
+  'already_reversed',
+] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
 export interface Rejection {
@@ -59,6 +146,13 @@ export interface Rejection {
   readonly kind: CommandKind;
   /** What was asked for and did not happen. */
   readonly legs: readonly Leg[];
+  /** The command that it was to follow. */
+  readonly follows?: string;
+  /**
+   * Of a command over several books: it is that of the home book of what was to be followed, and so counts before those
+   * of the others. Entries of before this was written never say so.
+   */
+  readonly home?: true;
 }
 
 /**
@@ -87,9 +181,18 @@ export interface Entry {
   readonly kind: CommandKind | 'rejected';
   /** Absent when all accounts are in one book. */
   readonly span?: Span;
-  /** Empty exactly when `kind` is `rejected`. */
+  /**
+   * Empty when `kind` is `rejected`, for a change of an account, and where a book only decides that something may be
+   * refunded. A hold and its release are postings of amount zero.
+   */
   readonly postings: readonly Posting[];
   readonly rejection?: Rejection;
+  /** What a payment that is only held will move, or was to. */
+  readonly legs?: readonly Leg[];
+  /** How the payment or transaction that it is about is settled after it. */
+  readonly settlement?: Settlement;
+  /** How the account is after it. */
+  readonly changed?: ChangedAccount;
   readonly details: Details;
 }
 
@@ -128,7 +231,7 @@ export interface StoredBlock extends Block {
   readonly hash: Uint8Array;
 }
 
-/** Immutable identity of an account, and what its balance may be. */
+/** Immutable identity of an account, and what its balance may be unless that was changed since. */
 export interface Account {
   readonly id: string;
   readonly book: number;
@@ -160,6 +263,11 @@ export interface Balance {
   readonly height: number;
   /** Milliseconds since the epoch of the block at `height`; 0 when never posted to. */
   readonly at: number;
+}
+
+/** What the journal knows of an account; `state` where it was ever changed. */
+export interface AccountTip extends Balance {
+  readonly state?: AccountState;
 }
 
 /** Legs and postings are limited so that one command always fits a block. */

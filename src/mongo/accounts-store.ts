@@ -1,10 +1,9 @@
-import { type Collection, type Db, MongoServerError } from 'mongodb';
-import type { AccountsStore } from '../payments/ports.ts';
-import type { AccountView, Page, PageQuery } from '../payments/types.ts';
-import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
+import type { Collection, Db, Filter } from 'mongodb';
+import type { AccountsStore, OpenedAccount } from '../payments/ports.ts';
+import type { AccountChange, AccountView, Page, PageQuery } from '../payments/types.ts';
+import { ACCOUNTS, type AccountDocument, accountOf, beginningWith } from './accounts.ts';
+import { isDuplicate } from './duplicates.ts';
 import { MongoJournal } from './journal.ts';
-
-const DUPLICATE_KEY = 11000;
 
 /** Accounts as their users see them. */
 export class MongoAccountsStore implements AccountsStore {
@@ -22,19 +21,21 @@ export class MongoAccountsStore implements AccountsStore {
       await this.#accounts.insertOne({ ...documentOf(account), era });
       return { account, created: true };
     } catch (error) {
-      if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
+      if (!isDuplicate(error)) throw error;
     }
     const found = await this.get(account.id);
     if (!found) throw new Error(`account ${account.id} was just found taken, and is not there`);
     return { account: found, created: false };
   }
 
-  async get(id: string): Promise<AccountView | null> {
+  async get(id: string): Promise<OpenedAccount | null> {
     const document = await this.#accounts.findOne({ _id: id });
     return document && viewOf(document);
   }
 
-  async list({ limit, startingAfter, endingBefore }: PageQuery): Promise<Page<AccountView> | null> {
+  async list(page: PageQuery, prefix?: string): Promise<Page<OpenedAccount> | null> {
+    if (prefix !== undefined) return this.#listByPrefix(page, prefix);
+    const { limit, startingAfter, endingBefore } = page;
     const cursor = startingAfter ?? endingBefore;
     const newer = endingBefore !== undefined;
     let filter = {};
@@ -58,6 +59,40 @@ export class MongoAccountsStore implements AccountsStore {
     const data = found.slice(0, limit).map(viewOf);
     return { data: newer ? data.reverse() : data, hasMore: found.length > limit };
   }
+
+  /** In the order of their ids. A cursor is a place in that order: no account need have it. */
+  async #listByPrefix({ limit, startingAfter, endingBefore }: PageQuery, prefix: string): Promise<Page<OpenedAccount>> {
+    const isBack = endingBefore !== undefined;
+    const bounds: Filter<AccountDocument>[] = [{ _id: beginningWith(prefix) }];
+    if (startingAfter !== undefined) bounds.push({ _id: { $gt: startingAfter } });
+    if (endingBefore !== undefined) bounds.push({ _id: { $lt: endingBefore } });
+    const found = await this.#accounts
+      .find({ $and: bounds })
+      .sort({ _id: isBack ? -1 : 1 })
+      .limit(limit + 1)
+      .toArray();
+    const data = found.slice(0, limit).map(viewOf);
+    return { data: isBack ? data.reverse() : data, hasMore: found.length > limit };
+  }
+
+  async update(
+    id: string,
+    change: (account: OpenedAccount) => AccountChange | Promise<AccountChange>,
+  ): Promise<OpenedAccount | null> {
+    for (;;) {
+      const document = await this.#accounts.findOne({ _id: id });
+      if (!document) return null;
+      const { version = 0 } = document;
+      const isSame = version === 0 ? { version: { $exists: false } } : { version };
+      const { metadata } = await change(viewOf(document));
+      const update = { $set: { metadata, version: version + 1 } };
+      const changed = await this.#accounts.findOneAndUpdate({ _id: id, ...isSame }, update, {
+        returnDocument: 'after',
+      });
+      // Unless somebody else was first: then it is for the caller to say what is to become of what they made of it.
+      if (changed) return viewOf(changed);
+    }
+  }
 }
 
 function documentOf(account: AccountView): AccountDocument {
@@ -73,7 +108,7 @@ function documentOf(account: AccountView): AccountDocument {
   };
 }
 
-function viewOf(document: AccountDocument): AccountView {
-  const { metadata, created_at } = document;
-  return { ...accountOf(document), metadata, createdAt: created_at };
+function viewOf(document: AccountDocument): OpenedAccount {
+  const { metadata, created_at, changes = false } = document;
+  return { ...accountOf(document), status: 'open', metadata, createdAt: created_at, mayHaveChanged: changes };
 }

@@ -5,8 +5,10 @@ import type { Account } from '../ledger/types.ts';
 export const ACCOUNTS = 'accounts';
 
 /**
- * `{_id, book, currency, min_balance, max_balance, metadata, created_at, era?, balance?}`; limits in minor units, null:
- * none. `era`: no block of an earlier one posts to the account; absent: 0.
+ * `{_id, book, currency, min_balance, max_balance, metadata, created_at, era?, changes?, version?, balance?}`; limits in
+ * minor units as the account was opened, null: none. `era`: no block of an earlier one posts to the account; absent: 0.
+ * `changes`: the journal may hold changes of its limits and status; never unset.
+ * `version`: how often its metadata was changed; absent: never.
  * `balance` is written behind and decides nothing: see `MongoBalanceSnapshots`.
  */
 export interface AccountDocument {
@@ -18,6 +20,8 @@ export interface AccountDocument {
   metadata: Record<string, string>;
   created_at: Date;
   era?: number;
+  changes?: true;
+  version?: number;
   balance?: { posted: bigint; held: bigint; height: bigint };
 }
 
@@ -45,8 +49,18 @@ export class MongoAccounts implements AccountsPort {
       { ordered: false },
     );
   }
+
+  async announceChanges(ids: readonly string[]): Promise<void> {
+    await this.collection.updateMany({ _id: { $in: [...ids] } }, { $set: { changes: true } });
+  }
 }
 
 export function accountOf({ _id, book, currency, min_balance, max_balance }: AccountDocument): Account {
   return { id: _id, book, currency, minBalance: min_balance, maxBalance: max_balance };
+}
+
+/** The condition of ids that begin with a text: a range of the index. Ids are plain ASCII, so there is a next character. */
+export function beginningWith(prefix: string): { $gte: string; $lt: string } {
+  const last = prefix.charCodeAt(prefix.length - 1);
+  return { $gte: prefix, $lt: prefix.slice(0, -1) + String.fromCharCode(last + 1) };
 }

@@ -31,29 +31,31 @@ export class MongoApiKeys {
     return found && keyOf(found);
   }
 
-  /** Changes nothing when the key is there already. */
-  async add({ hash, client, scopes, expiresAt }: Omit<StoredApiKey, 'revokedAt'>): Promise<void> {
+  /** False: the key is there already, and stays as it is. */
+  async add({ hash, client, scopes, expiresAt }: Omit<StoredApiKey, 'revokedAt'>): Promise<boolean> {
     const fields = { name: client, scopes: [...scopes], expires_at: expiresAt, revoked_at: null };
-    await this.#keys.updateOne(
+    const { upsertedCount } = await this.#keys.updateOne(
       { _id: hash },
       { $setOnInsert: { ...fields, created_at: new Date() } },
       { upsert: true },
     );
+    return upsertedCount > 0;
   }
 
   async list(): Promise<StoredApiKey[]> {
     return (await this.#keys.find().sort({ created_at: 1 }).limit(1000).toArray()).map(keyOf);
   }
 
-  /** By the first digits of its hash. False: there is no such key, or more than one. */
-  async revoke(hashPrefix: string): Promise<boolean> {
+  /** By the first digits of its hash, all of which it answers. Null: there is no such key, or more than one. */
+  async revoke(hashPrefix: string): Promise<string | null> {
     const found = await this.#keys
       .find({ _id: { $gte: hashPrefix, $lt: `${hashPrefix}g` } })
       .limit(2)
       .toArray();
-    if (found.length !== 1) return false;
-    await this.#keys.updateOne({ _id: found[0]!._id }, { $set: { revoked_at: new Date() } });
-    return true;
+    if (found.length !== 1) return null;
+    const { _id } = found[0]!;
+    await this.#keys.updateOne({ _id }, { $set: { revoked_at: new Date() } });
+    return _id;
   }
 }
 

@@ -48,7 +48,8 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
     for await (const document of this.db.collection<AccountDocument>(ACCOUNTS).find()) {
       const { balance } = document;
       const snapshot = balance && { ...balance, height: toNumber(balance.height) };
-      yield snapshot ? { ...accountOf(document), snapshot } : accountOf(document);
+      const account = { ...accountOf(document), isAnnounced: document.changes === true };
+      yield snapshot ? { ...account, snapshot } : account;
     }
   }
 
@@ -87,8 +88,9 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
   }
 
   async *postedPayments(from: Date, to: Date): AsyncIterable<MatchablePayment> {
-    const posted = this.#payments.find({ status: 'posted', createdAt: { $gte: from, $lt: to } });
-    for await (const { _id, ...payment } of posted) yield { id: _id, ...payment };
+    // What is held has not been paid, and of what was captured in parts only those have.
+    const paid = this.#payments.find({ amountCaptured: { $gt: 0n }, createdAt: { $gte: from, $lt: to } });
+    for await (const { _id, ...payment } of paid) yield { id: _id, ...payment, amount: payment.amountCaptured };
   }
 }
 

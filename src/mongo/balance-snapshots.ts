@@ -1,5 +1,5 @@
 import type { AnyBulkWriteOperation, Collection, Db, Document } from 'mongodb';
-import type { Advanced, Projection } from '../payments/follower.ts';
+import type { Advanced, Rebuildable } from '../payments/follower.ts';
 import { ACCOUNTS, type AccountDocument } from './accounts.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { JOURNAL, MongoJournal } from './journal.ts';
@@ -21,7 +21,7 @@ export interface LastBalance {
  * journal at its height and only ever grows in height; up to the checkpoint, none is missing or behind. Nothing is
  * decided from them: they are for sums over many accounts, and for whoever looks into the database.
  */
-export class MongoBalanceSnapshots implements Projection {
+export class MongoBalanceSnapshots implements Rebuildable {
   readonly #journal: MongoJournal;
   readonly #accounts: Collection<AccountDocument>;
   readonly #checkpoints: Checkpoints;
@@ -72,15 +72,20 @@ function updateOf({ _id, posted, held, height }: LastBalance): AnyBulkWriteOpera
   return { updateOne: { filter, update: { $set: { balance: { posted, held, height } } } } };
 }
 
-/** The stages that answer a {@link LastBalance} of each account that the blocks `above < height <= upTo` post to. */
-export function lastBalances(book: number, above: number, upTo: number): Document[] {
+/**
+ * The stages that answer a {@link LastBalance} of each account that the blocks `above < height <= upTo` post to; of all
+ * accounts, or of those whose ids fit a condition.
+ */
+export function lastBalances(book: number, above: number, upTo: number, ids: object = {}): Document[] {
   const range = { $gt: { book, height: BigInt(above) }, $lte: { book, height: BigInt(upTo) } };
+  const condition = Object.keys(ids).length === 0 ? {} : { 'entries.postings.account': ids };
   return [
-    { $match: { _id: range } },
+    { $match: { _id: range, ...condition } },
     { $sort: { _id: 1 } },
     { $project: { 'entries.postings.account': 1, 'entries.postings.posted': 1, 'entries.postings.held': 1 } },
     { $unwind: '$entries' },
     { $unwind: '$entries.postings' },
+    { $match: condition },
     {
       $group: {
         _id: '$entries.postings.account',

@@ -3,14 +3,17 @@ import type { Binary, Long } from 'mongodb';
 import { accountHash } from '../ledger/account-hash.ts';
 import type { EncodedBlock } from '../ledger/ports.ts';
 import type {
+  AccountStatus,
   Block,
   BlockKind,
+  ChangedAccount,
   CommandKind,
   Details,
   Entry,
   EntryPart,
   Leg,
   RejectionReason,
+  Settlement,
   Span,
   StoredBlock,
 } from '../ledger/types.ts';
@@ -22,8 +25,12 @@ import { BsonWriter, type Field, field, positions } from './bson-writer.ts';
  * posted, held}], rejection?, reference?, description?, metadata?}], postingsBelow, era, touched: [...],
  * lastEntry: [...]}`.
  *
+ * An entry may also hold `legs`, `settlement: {id, account?, held, captured, refunded, expiresAt?}` and
+ * `changed: {account, status, min, max}`.
+ *
  * The last three are for looking accounts up: {@link eraOf}, the {@link accountHash} of each account posted to, and for
- * each of these the index of the last entry that posts to it.
+ * each of these the index of the last entry that posts to it. `subjects`, behind them where there are any, is what the
+ * block settles or changes: ids of commands, and `account:` with the id of an account.
  *
  * `hash` is the SHA-256 over the document's own BSON with the 32 bytes of `hash` set to zero. So it covers every byte,
  * the position and the hash of the block below included, and can be checked without decoding anything.
@@ -40,6 +47,24 @@ export interface BlockDocument {
   era: number;
   touched: bigint[];
   lastEntry: number[];
+  subjects?: string[];
+}
+
+export interface SettlementDocument {
+  id: string;
+  account?: string;
+  held: bigint;
+  captured: bigint;
+  refunded: bigint;
+  expiresAt?: Date;
+}
+
+/** Absent: no limit. */
+export interface ChangedDocument {
+  account: string;
+  status: AccountStatus;
+  min?: bigint;
+  max?: bigint;
 }
 
 export interface EntryDocument extends DetailsFields {
@@ -48,7 +73,10 @@ export interface EntryDocument extends DetailsFields {
   kind: Entry['kind'];
   span?: { part: EntryPart; debits: number[]; credits: number[]; legs?: LegDocument[] };
   postings: { account: string; amount: bigint; currency: string; posted: bigint; held: bigint }[];
-  rejection?: { reason: RejectionReason; kind: CommandKind; legs: LegDocument[] };
+  rejection?: { reason: RejectionReason; kind: CommandKind; legs: LegDocument[]; follows?: string; home?: true };
+  legs?: LegDocument[];
+  settlement?: SettlementDocument;
+  changed?: ChangedDocument;
 }
 
 export interface LegDocument {
@@ -101,7 +129,19 @@ const F = {
   era: field('int32', 'era'),
   touched: field('array', 'touched'),
   lastEntry: field('array', 'lastEntry'),
+  subjects: field('array', 'subjects'),
+  follows: field('string', 'follows'),
+  home: field('boolean', 'home'),
+  settlement: field('document', 'settlement'),
+  captured: field('int64', 'captured'),
+  refunded: field('int64', 'refunded'),
+  expiresAt: field('date', 'expiresAt'),
+  changed: field('document', 'changed'),
+  status: field('string', 'status'),
+  min: field('int64', 'min'),
+  max: field('int64', 'max'),
 } as const;
+const stringAt = positions('string');
 const documentAt = positions('document');
 const int32At = positions('int32');
 const int64At = positions('int64');
@@ -143,6 +183,27 @@ function writeIndexed(w: BsonWriter, block: Block): void {
   index = 0;
   for (const entry of lastEntries.values()) w.int32(int32At(index++), entry);
   w.end(last);
+  const subjects = subjectsOf(block);
+  // The index holds only blocks that have the field: most settle and change nothing.
+  if (subjects.length === 0) return;
+  const start = w.open(F.subjects);
+  for (let i = 0; i < subjects.length; i++) w.string(stringAt(i), subjects[i]!);
+  w.end(start);
+}
+
+/** How an account stands in `subjects`. No id of a command begins like this. */
+export function accountSubject(account: string): string {
+  return `account:${account}`;
+}
+
+/** What the entries of a block settle or change, each once. */
+function subjectsOf({ entries }: Pick<Block, 'entries'>): string[] {
+  const subjects = new Set<string>();
+  for (const { settlement, changed } of entries) {
+    if (settlement) subjects.add(settlement.id);
+    if (changed) subjects.add(accountSubject(changed.account));
+  }
+  return [...subjects];
 }
 
 /** The era of a block: so many postings are looked up in one. Within a book it never goes back. */
@@ -180,9 +241,34 @@ function writeEntry(w: BsonWriter, index: number, entry: Entry): void {
     w.string(F.reason, entry.rejection.reason);
     w.string(F.kind, entry.rejection.kind);
     writeLegs(w, entry.rejection.legs);
+    if (entry.rejection.follows) w.string(F.follows, entry.rejection.follows);
+    if (entry.rejection.home) w.boolean(F.home, true);
     w.end(rejection);
   }
+  if (entry.legs) writeLegs(w, entry.legs);
+  if (entry.settlement) writeSettlement(w, F.settlement, entry.settlement);
+  if (entry.changed) writeChanged(w, entry.changed);
   writeDetails(w, entry.details);
+  w.end(start);
+}
+
+export function writeSettlement(w: BsonWriter, header: Field, settlement: Settlement): void {
+  const start = w.open(header);
+  w.string(F.entryId, settlement.id);
+  if (settlement.account !== undefined) w.string(F.account, settlement.account);
+  w.int64(F.held, settlement.held);
+  w.int64(F.captured, settlement.captured);
+  w.int64(F.refunded, settlement.refunded);
+  if (settlement.expiresAt !== undefined) w.date(F.expiresAt, settlement.expiresAt);
+  w.end(start);
+}
+
+function writeChanged(w: BsonWriter, { account, status, minBalance, maxBalance }: ChangedAccount): void {
+  const start = w.open(F.changed);
+  w.string(F.account, account);
+  w.string(F.status, status);
+  if (minBalance !== null) w.int64(F.min, minBalance);
+  if (maxBalance !== null) w.int64(F.max, maxBalance);
   w.end(start);
 }
 
@@ -237,8 +323,16 @@ export function decodeDetails(from: DetailsFields): Details {
   };
 }
 
+export function decodeSettlement({ expiresAt, ...settlement }: SettlementDocument): Settlement {
+  return expiresAt === undefined ? settlement : { ...settlement, expiresAt: expiresAt.getTime() };
+}
+
+function decodeChanged({ account, status, min, max }: ChangedDocument): ChangedAccount {
+  return { account, status, minBalance: min ?? null, maxBalance: max ?? null };
+}
+
 export function decodeEntry(document: EntryDocument): Entry {
-  const { id, key, kind, span, postings, rejection } = document;
+  const { id, key, kind, span, postings, rejection, legs, settlement, changed } = document;
   return {
     id,
     key,
@@ -246,6 +340,9 @@ export function decodeEntry(document: EntryDocument): Entry {
     ...(span ? { span } : {}),
     postings,
     ...(rejection ? { rejection } : {}),
+    ...(legs ? { legs } : {}),
+    ...(settlement ? { settlement: decodeSettlement(settlement) } : {}),
+    ...(changed ? { changed: decodeChanged(changed) } : {}),
     details: decodeDetails(document),
   };
 }
@@ -271,8 +368,13 @@ export function indexFault(document: BlockDocument, block: Block): string | null
   const wanted = lastEntriesIn(block);
   const { touched, lastEntry } = document;
   const isSame = touched.length === wanted.size && lastEntry.length === wanted.size;
-  if (isSame && touched.every((hash, i) => wanted.get(Number(hash)) === lastEntry[i])) return null;
-  return 'it is not indexed by the accounts that it posts to';
+  if (!isSame || !touched.every((hash, i) => wanted.get(Number(hash)) === lastEntry[i])) {
+    return 'it is not indexed by the accounts that it posts to';
+  }
+  const subjects = document.subjects ?? [];
+  const settled = subjectsOf(block);
+  if (subjects.length === settled.length && settled.every((subject, i) => subjects[i] === subject)) return null;
+  return 'it is not indexed by what it settles and changes';
 }
 
 /** Recomputes the hash of a block from its bytes as they are stored. Null: they have no hash field where one belongs. */

@@ -8,7 +8,16 @@ const ASCII_MAX = 0x7f;
 const TWO_TO_32 = 2 ** 32;
 const FIRST_BYTES = 64 * 1024;
 
-const TYPE = { string: 0x02, document: 0x03, array: 0x04, binary: 0x05, date: 0x09, int32: 0x10, int64: 0x12 } as const;
+const TYPE = {
+  string: 0x02,
+  document: 0x03,
+  array: 0x04,
+  binary: 0x05,
+  boolean: 0x08,
+  date: 0x09,
+  int32: 0x10,
+  int64: 0x12,
+} as const;
 
 /** A field name with its type byte before and its zero byte behind. */
 export type Field = Uint8Array;
@@ -63,6 +72,12 @@ export class BsonWriter {
     this.#view.setInt32(this.#at, written + 1, true);
     this.#at = start + written;
     this.#buffer[this.#at++] = 0;
+  }
+
+  boolean(header: Field, value: boolean): void {
+    this.#header(header);
+    this.#room(1);
+    this.#buffer[this.#at++] = value ? 1 : 0;
   }
 
   int32(header: Field, value: number): void {

@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { type Collection, type Db, type FindOptions, MongoServerError } from 'mongodb';
+import type { Collection, Db, FindOptions } from 'mongodb';
 import type { ViewName, ViewPosition } from '../payments/ports.ts';
+import { isDuplicate } from './duplicates.ts';
 
 const CHECKPOINTS = 'checkpoints';
-const DUPLICATE_KEY = 11000;
 
-/** `{_id: '<view>:<book>', height, epoch}`; documents of before there were epochs have none. */
+/**
+ * `{_id: '<view>:<book>', height, epoch, clearing?}`; documents of before there were epochs have none. `clearing`: what was
+ * written in this epoch may be removed again.
+ */
 interface Checkpoint {
   _id: string;
   height: number;
   epoch?: string | null;
+  clearing?: true;
 }
 
 /**
@@ -41,22 +45,34 @@ export class Checkpoints {
 
   /** Of those books that were begun. */
   async heights(books: readonly number[], options: FindOptions = {}): Promise<Map<number, number>> {
-    const ids = new Map(books.map((book) => [this.#id(book), book]));
-    const found = await this.#checkpoints.find({ _id: { $in: [...ids.keys()] } }, options).toArray();
-    return new Map(found.map(({ _id, height }) => [ids.get(_id)!, Number(height)]));
+    const found = await this.#find(books, options);
+    return new Map([...found].map(([book, { height }]) => [book, Number(height)]));
+  }
+
+  /** Up to where nothing is missing for sure, also while the view is being cleared. Of those books that were begun. */
+  async reliableHeights(books: readonly number[], options: FindOptions = {}): Promise<Map<number, number>> {
+    const found = await this.#find(books, options);
+    return new Map([...found].map(([book, { height, clearing }]) => [book, clearing ? 0 : Number(height)]));
   }
 
   /** Runs `clear` such that nothing that it removes counts as written afterwards. */
   async restart(clear: () => Promise<unknown>): Promise<void> {
-    await this.#newEpoch();
+    await this.#newEpoch({ $set: { clearing: true } });
     await clear();
     // Some may have begun anew meanwhile, and what they wrote may have been removed as well.
-    await this.#newEpoch();
+    await this.#newEpoch({ $unset: { clearing: 1 } });
   }
 
-  async #newEpoch(): Promise<void> {
+  async #find(books: readonly number[], options: FindOptions): Promise<Map<number, Checkpoint>> {
+    const ids = new Map(books.map((book) => [this.#id(book), book]));
+    const found = await this.#checkpoints.find({ _id: { $in: [...ids.keys()] } }, options).toArray();
+    return new Map(found.map((checkpoint) => [ids.get(checkpoint._id)!, checkpoint]));
+  }
+
+  async #newEpoch(more: { $set: { clearing: true } } | { $unset: { clearing: 1 } }): Promise<void> {
     const books = { _id: { $regex: `^${this.view}:` } };
-    await this.#checkpoints.updateMany(books, { $set: { height: 0, epoch: randomUUID() } });
+    const $set = { height: 0, epoch: randomUUID(), ...('$set' in more && more.$set) };
+    await this.#checkpoints.updateMany(books, { ...more, $set });
   }
 
   async #begin(_id: string): Promise<Checkpoint> {
@@ -64,7 +80,7 @@ export class Checkpoints {
       await this.#checkpoints.insertOne({ _id, height: 0, epoch: randomUUID() });
     } catch (error) {
       // Somebody else began it.
-      if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
+      if (!isDuplicate(error)) throw error;
     }
     const begun = await this.#checkpoints.findOne({ _id });
     if (!begun) throw new Error(`checkpoint ${_id} was just written, and is not there`);

@@ -1,4 +1,5 @@
 import { type ClientSession, MongoClient, type MongoClientOptions } from 'mongodb';
+import { repairDriver } from './driver-repair.ts';
 
 /** How long the server may work on a majority write before it says that it cannot tell, in ms. */
 export const WRITE_TIMEOUT_MS = 8_000;
@@ -19,11 +20,14 @@ const SAFE_OPTIONS = {
   heartbeatFrequencyMS: 1_000,
   socketTimeoutMS: 20_000,
   maxPoolSize: 32,
+  // Without it whoever waits for a connection that nobody gives back waits for ever.
+  waitQueueTimeoutMS: 10_000,
   ignoreUndefined: true,
 } satisfies MongoClientOptions;
 
 /** One client a process. */
 export function createClient(uri: string, options: MongoClientOptions = {}): MongoClient {
+  repairDriver();
   return new MongoClient(uri, { appName: 'kvitt', ...SAFE_OPTIONS, ...options });
 }
 

@@ -56,13 +56,15 @@ function arbiterCheck({ arbiters = [] }: Hello): DeploymentCheck {
 }
 
 async function majorityCheck(client: MongoClient, database: string): Promise<DeploymentCheck> {
-  const probes = client.db(database).collection<{ _id: string; at: Date }>('probes');
+  const probes = client.db(database).collection<{ _id: string; at: Date; count: number }>('probes');
   const writeConcern = { w: 'majority', journal: true, wtimeoutMS: PROBE_TIMEOUT_MS } as const;
   try {
-    const at = new Date();
-    await probes.updateOne({ _id: 'majority' }, { $set: { at } }, { upsert: true, writeConcern });
+    // Others may check at the same moment, by clocks of their own: a count only grows.
+    const change = { $set: { at: new Date() }, $inc: { count: 1 } };
+    const options = { upsert: true, returnDocument: 'after', writeConcern } as const;
+    const written = await probes.findOneAndUpdate({ _id: 'majority' }, change, options);
     const read = await probes.findOne({ _id: 'majority' }, { readConcern: { level: 'majority' } });
-    if (read && read.at.getTime() >= at.getTime()) {
+    if (written && read && read.count >= written.count) {
       return { name: 'majority writes', ok: true, detail: 'written, journaled and read back' };
     }
     return { name: 'majority writes', ok: false, detail: 'a majority write was not read back; check the members' };

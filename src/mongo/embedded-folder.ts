@@ -1,6 +1,5 @@
 /** The data folder of an embedded replica set: who owns it, which ports its members have, throw-away ones. */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endStaleMongod } from './mongod-process.ts';
@@ -9,10 +8,6 @@ import { describeProcess } from './process-table.ts';
 const THROW_AWAY_PREFIX = 'kvitt-mongod-';
 const OWNER_FILE = 'owner.json';
 const PORTS_FILE = 'ports.json';
-/** Below the range from which systems give out ports for outgoing connections, so that they are free again later. */
-const PORT_MIN = 21_000;
-const PORT_MAX = 29_999;
-const PORT_TRIES_MAX = 200;
 
 interface Owner {
   readonly pid: number;
@@ -87,25 +82,6 @@ export async function writePorts(dataDir: string, ports: readonly number[]): Pro
   const file = join(dataDir, PORTS_FILE);
   await writeFile(`${file}.new`, JSON.stringify(ports));
   await rename(`${file}.new`, file);
-}
-
-/** Ports of 127.0.0.1 that nobody listens on now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  for (let attempt = 0; attempt < PORT_TRIES_MAX && ports.size < count; attempt++) {
-    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN + 1));
-    if (await isFree(port)) ports.add(port);
-  }
-  if (ports.size < count) throw new Error(`No ${count} free ports between ${PORT_MIN} and ${PORT_MAX} were found.`);
-  return [...ports];
-}
-
-export function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 async function readOwner(folder: string): Promise<Owner | null> {

@@ -12,11 +12,10 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Document, MongoClient, MongoServerError } from 'mongodb';
 import type { Log } from '../ledger/ports.ts';
+import { repairDriver } from './driver-repair.ts';
 import {
   createThrowAwayFolder,
   endStaleMembers,
-  freePorts,
-  isFree,
   isInUse,
   memberFolder,
   readPorts,
@@ -24,6 +23,7 @@ import {
   takeFolder,
   writePorts,
 } from './embedded-folder.ts';
+import { freePorts, isFree } from './free-ports.ts';
 import { requireMongod } from './mongod-binary.ts';
 import { endMongod, hasEnded, type Place, startMongod } from './mongod-process.ts';
 
@@ -185,6 +185,7 @@ class Member implements EmbeddedMember {
 
   /** Runs an admin command on this member alone. */
   async command(command: Document): Promise<Document> {
+    repairDriver();
     const client = new MongoClient(`mongodb://${this.address}/?directConnection=true`, {
       serverSelectionTimeoutMS: HELLO_MS_MAX,
       connectTimeoutMS: HELLO_MS_MAX,

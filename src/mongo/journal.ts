@@ -1,9 +1,10 @@
 import type { ClientSession, Collection, Db, FindOptions } from 'mongodb';
 import { accountHash } from '../ledger/account-hash.ts';
 import type { AppendResult, EncodedBlock, JournalPort } from '../ledger/ports.ts';
-import type { Balance, Block, Placed, StoredBlock } from '../ledger/types.ts';
+import type { AccountState, AccountTip, Balance, Block, Placed, Settlement, StoredBlock } from '../ledger/types.ts';
 import { ACCOUNTS, type AccountDocument } from './accounts.ts';
 import {
+  accountSubject,
   type BlockDocument,
   decodeBlock,
   decodeEntry,
@@ -12,11 +13,20 @@ import {
   toNumber,
 } from './block-codec.ts';
 import { readSession, WRITE_TIMEOUT_MS } from './client.ts';
+import type { OneMoment } from './one-moment.ts';
 import { insertRaw } from './raw-insert.ts';
 
 export const JOURNAL = 'journal';
 
-const HEIGHT_MAX = 2n ** 63n - 1n;
+/** When balances are read: at a moment of the whole database, at or below a height. Otherwise those of now. */
+export interface AsOf {
+  readonly upTo?: number;
+  readonly moment?: OneMoment;
+}
+
+export const HEIGHT_MAX = 2n ** 63n - 1n;
+const NEVER_POSTED_TO: Balance = { posted: 0n, held: 0n, height: 0, at: 0 };
+const ACCOUNT = accountSubject('');
 
 /** The journal collection. Blocks are only ever inserted. */
 export class MongoJournal implements JournalPort {
@@ -47,29 +57,30 @@ export class MongoJournal implements JournalPort {
   }
 
   async tip(book: number): Promise<StoredBlock | null> {
-    const below = { $gte: { book, height: 0n }, $lte: { book, height: HEIGHT_MAX } };
-    const document = await this.#blocks.findOne({ _id: below }, { sort: { _id: -1 }, session: this.#session });
+    const document = await this.#blocks.findOne({ _id: blocksOf(book) }, { sort: { _id: -1 }, session: this.#session });
     return document && decodeBlock(document);
   }
 
   /** The era of the highest block of a book. Those of blocks to come are not below it. */
   async era(book: number): Promise<number> {
-    const below = { $gte: { book, height: 0n }, $lte: { book, height: HEIGHT_MAX } };
     const options = { sort: { _id: -1 }, projection: { era: 1 }, session: this.#session } as const;
-    return (await this.#blocks.findOne({ _id: below }, options))?.era ?? 0;
+    return (await this.#blocks.findOne({ _id: blocksOf(book) }, options))?.era ?? 0;
   }
 
   async read(book: number, fromHeight: number, limit: number): Promise<StoredBlock[]> {
-    const range = { $gte: { book, height: BigInt(fromHeight) }, $lte: { book, height: HEIGHT_MAX } };
     const session = this.#session;
-    const documents = await this.#blocks.find({ _id: range }, { session }).sort({ _id: 1 }).limit(limit).toArray();
+    const documents = await this.#blocks
+      .find({ _id: blocksOf(book, fromHeight) }, { session })
+      .sort({ _id: 1 })
+      .limit(limit)
+      .toArray();
     return documents.map(decodeBlock);
   }
 
   async findEntries(ids: readonly string[]): Promise<Placed[]> {
     if (ids.length === 0) return [];
     const rows = await this.#blocks
-      .aggregate<{ _id: BlockDocument['_id']; at: Date; entries: EntryDocument[] }>(
+      .aggregate<EntryRow>(
         [
           { $match: { 'entries.id': { $in: ids } } },
           { $project: { at: 1, entries: { $filter: { input: '$entries', cond: { $in: ['$$this.id', ids] } } } } },
@@ -77,22 +88,19 @@ export class MongoJournal implements JournalPort {
         { session: this.#session },
       )
       .toArray();
-    return rows.flatMap(({ _id, at, entries }) =>
-      entries.map((entry) => ({
-        entry: decodeEntry(entry),
-        book: _id.book,
-        height: toNumber(_id.height),
-        at: at.getTime(),
-      })),
-    );
+    return rows.flatMap(placedIn);
   }
 
   /** Seeks into the index, era by era from the latest back, for each account, all in one command. */
-  async balances(accounts: readonly string[]): Promise<Map<string, Balance>> {
+  async balances(accounts: readonly string[], { upTo, moment }: AsOf = {}): Promise<Map<string, AccountTip>> {
     if (accounts.length === 0) return new Map();
     const wanted = accounts.map((account) => ({ account, hash: BigInt(accountHash(account)) }));
     const rows = await this.db
-      .aggregate<{ account: string; last: (Omit<LastPosting, 'posting'> & Partial<LastPosting>)[] }>(
+      .aggregate<{
+        account: string;
+        changes: boolean;
+        last: (Omit<LastPosting, 'posting'> & Partial<LastPosting>)[];
+      }>(
         [
           { $documents: wanted },
           { $lookup: { from: ACCOUNTS, localField: 'account', foreignField: '_id', as: 'who' } },
@@ -103,41 +111,99 @@ export class MongoJournal implements JournalPort {
               foreignField: 'touched',
               let: { account: '$account', hash: '$hash', since: { $ifNull: [{ $first: '$who.era' }, 0] } },
               pipeline: [
-                { $match: { ...sinceEra(0), $expr: { $gte: ['$era', '$$since'] } } },
+                { $match: { ...sinceEra(0), ...atOrBelow(upTo), $expr: { $gte: ['$era', '$$since'] } } },
                 ...highest(IN_LAST_ENTRY),
                 postingTo('$$account'),
               ],
               as: 'last',
             },
           },
-          { $match: { 'last.0': { $exists: true } } },
+          { $project: { account: 1, last: 1, changes: { $ifNull: [{ $first: '$who.changes' }, false] } } },
+          { $match: { $or: [{ 'last.0': { $exists: true } }, { changes: true }] } },
         ],
-        { session: this.#session },
+        { session: this.#session, ...moment },
       )
       .toArray();
-    const found = new Map<string, Balance>();
+    const found = new Map<string, AccountTip>();
     for (const { account, last } of rows) {
-      const { height, at, posting } = last[0]!;
+      const [tip] = last;
+      if (!tip) continue;
+      const { height, at, posting } = tip;
       // What was found may be of another account that has the same hash.
       const balance = posting
         ? balanceOf({ height, at, posting })
-        : await this.balanceAt(account, Number.MAX_SAFE_INTEGER);
+        : await this.balanceAt(account, upTo ?? Number.MAX_SAFE_INTEGER, moment);
       if (balance) found.set(account, balance);
+    }
+    const changed = rows.filter(({ changes }) => changes).map(({ account }) => account);
+    for (const [account, state] of await this.accountStates(changed)) {
+      found.set(account, { ...(found.get(account) ?? NEVER_POSTED_TO), state });
     }
     return found;
   }
 
+  /** How accounts are since they were last changed; one that never was is missing. */
+  async accountStates(accounts: readonly string[]): Promise<Map<string, AccountState>> {
+    const found = await this.#latest(accounts.map(accountSubject), { $concat: [ACCOUNT, '$$entry.changed.account'] });
+    return new Map(
+      found.map(({ entry }) => {
+        const { account, ...state } = entry.changed!;
+        return [account, state];
+      }),
+    );
+  }
+
+  async settlements(ids: readonly string[]): Promise<Map<string, Settlement>> {
+    const found = await this.latestAbout(ids);
+    return new Map([...found].map(([id, { entry }]) => [id, entry.settlement!]));
+  }
+
+  /** The latest entries that say how commands are settled; each is decided in one book for ever. */
+  async latestAbout(ids: readonly string[]): Promise<Map<string, Placed>> {
+    const found = await this.#latest(ids, '$$entry.settlement.id');
+    return new Map(found.map((placed) => [placed.entry.settlement!.id, placed]));
+  }
+
+  /** Of the blocks that are about a subject the highest, and in it the last entry that names it (an expression). */
+  async #latest(subjects: readonly string[], name: string | object): Promise<Placed[]> {
+    if (subjects.length === 0) return [];
+    const its = { $filter: { input: '$entries', as: 'entry', cond: { $eq: [name, '$$subject'] } } };
+    const rows = await this.db
+      .aggregate<{ found: EntryRow[] }>(
+        [
+          { $documents: subjects.map((subject) => ({ subject })) },
+          {
+            $lookup: {
+              from: JOURNAL,
+              localField: 'subject',
+              foreignField: 'subjects',
+              let: { subject: '$subject' },
+              pipeline: [
+                { $sort: { '_id.height': -1 } },
+                { $limit: 1 },
+                { $project: { at: 1, entries: [{ $last: its }] } },
+              ],
+              as: 'found',
+            },
+          },
+        ],
+        { session: this.#session },
+      )
+      .toArray();
+    return rows.flatMap(({ found }) => found.flatMap(placedIn));
+  }
+
   /** The latest balance of one account at or below a height; null: not posted to by then. */
-  async balanceAt(account: string, height: number): Promise<Balance | null> {
+  async balanceAt(account: string, height: number, moment?: OneMoment): Promise<Balance | null> {
     const literal = { $literal: account };
     const [last] = await this.#blocks
       .aggregate<LastPosting>(
         [
-          { $match: { ...(await this.touching(account)), '_id.height': { $lte: BigInt(height) } } },
+          { $match: { ...(await this.touching(account)), ...atOrBelow(height) } },
           ...highest(lastOfEntries(literal)),
           postingTo(literal),
         ],
-        { session: this.#session },
+        { session: this.#session, ...moment },
       )
       .toArray();
     return last ? balanceOf(last) : null;
@@ -153,8 +219,12 @@ export class MongoJournal implements JournalPort {
 
   /** The height of the last block of a book at or before a time (ms); 0: none. Block times never go backwards. */
   async heightAt(book: number, at: number): Promise<number> {
+    const options = { sort: { _id: -1 }, projection: { at: 1 }, session: this.#session } as const;
+    const tip = await this.#blocks.findOne({ _id: blocksOf(book) }, options);
+    if (!tip) return 0;
     let low = 0;
-    let high = (await this.tip(book))?.height ?? 0;
+    let high = toNumber(tip._id.height);
+    if (tip.at.getTime() <= at) return high;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
       const _id = { book, height: BigInt(middle) };
@@ -164,6 +234,11 @@ export class MongoJournal implements JournalPort {
     }
     return low;
   }
+}
+
+/** The blocks of a book from a height on, as a condition on `_id`. */
+export function blocksOf(book: number, fromHeight = 0) {
+  return { $gte: { book, height: BigInt(fromHeight) }, $lte: { book, height: HEIGHT_MAX } };
 }
 
 /** The books that have a block, in order: one seek each. */
@@ -181,6 +256,18 @@ export async function journalBooks(db: Db, options: FindOptions = {}): Promise<n
   }
 }
 
+/** Some entries of a block. */
+interface EntryRow {
+  _id: BlockDocument['_id'];
+  at: Date;
+  entries: EntryDocument[];
+}
+
+function placedIn({ _id, at, entries }: EntryRow): Placed[] {
+  const place = { book: _id.book, height: toNumber(_id.height), at: at.getTime() };
+  return entries.map((entry) => ({ entry: decodeEntry(entry), ...place }));
+}
+
 interface LastPosting {
   height: bigint;
   at: Date;
@@ -190,6 +277,10 @@ interface LastPosting {
 /** Without the era a query could not use the index that begins with it. */
 function sinceEra(era: number): object {
   return { era: { $gte: era } };
+}
+
+function atOrBelow(height: number | undefined): object {
+  return height === undefined ? {} : { '_id.height': { $lte: BigInt(height) } };
 }
 
 /** The order in which the index holds the blocks that touch an account. */

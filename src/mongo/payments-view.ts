@@ -1,14 +1,22 @@
-import { type Collection, type Db, type Filter, MongoBulkWriteError } from 'mongodb';
-import { up as createPaymentsView } from '../../migrations/0002-payments-view.ts';
-import type { PaymentsView, ViewPosition } from '../payments/ports.ts';
+import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
+import { paymentsIndexes } from '../../migrations/0004-list-indexes.ts';
+import { heldUntilIndex } from '../../migrations/0005-settlements.ts';
+import { labelsOf } from '../payments/labels.ts';
+import type { PaymentsView, SettledPayment, ViewPosition } from '../payments/ports.ts';
 import type { Page, PageQuery, PaymentFilter, PaymentView } from '../payments/types.ts';
 import { Checkpoints } from './checkpoints.ts';
+import { isOnlyDuplicates } from './duplicates.ts';
+import { listPayments } from './payments-list.ts';
 
 export const PAYMENTS = 'payments';
 
-const DUPLICATE_KEY = 11000;
-
-export type PaymentDocument = Omit<PaymentView, 'id'> & { _id: string; accounts: [string, string] };
+export type PaymentDocument = Omit<PaymentView, 'id'> & {
+  _id: string;
+  accounts: string[];
+  labels?: bigint[];
+  /** Height of the latest entry that it says something about it. */
+  settledHeight: number;
+};
 
 /** The read model of payments. */
 export class MongoPaymentsView implements PaymentsView {
@@ -24,9 +32,15 @@ export class MongoPaymentsView implements PaymentsView {
     return this.#checkpoints.position(book);
   }
 
-  async apply(book: number, from: ViewPosition, upTo: number, payments: readonly PaymentView[]): Promise<void> {
+  async apply(
+    book: number,
+    from: ViewPosition,
+    upTo: number,
+    payments: readonly PaymentView[],
+    settled: readonly SettledPayment[],
+  ): Promise<void> {
     // Whoever dropped the collection dropped its indexes with it.
-    if (from.height === 0) await createPaymentsView(this.db);
+    if (from.height === 0) await Promise.all([paymentsIndexes(this.db), heldUntilIndex(this.db)]);
     if (payments.length > 0) {
       try {
         await this.#payments.insertMany(payments.map(documentOf), { ordered: false });
@@ -35,7 +49,18 @@ export class MongoPaymentsView implements PaymentsView {
         if (!isOnlyDuplicates(error)) throw error;
       }
     }
+    if (settled.length > 0) await this.#payments.bulkWrite(settled.map(updateOf), { ordered: false });
     await this.#checkpoints.moveOn(book, from, upTo);
+  }
+
+  async heldUntil(time: Date, limit: number): Promise<string[]> {
+    const overdue = { status: 'authorized' as const, expiresAt: { $lte: time } };
+    const found = await this.#payments
+      .find(overdue, { projection: { _id: 1 } })
+      .sort({ expiresAt: 1 })
+      .limit(limit)
+      .toArray();
+    return found.map(({ _id }) => _id);
   }
 
   clear(): Promise<void> {
@@ -46,44 +71,29 @@ export class MongoPaymentsView implements PaymentsView {
     return this.#payments.countDocuments();
   }
 
-  async list(filter: PaymentFilter, page: PageQuery): Promise<Page<PaymentView> | null> {
-    const { limit, startingAfter, endingBefore } = page;
-    const cursor = startingAfter ?? endingBefore;
-    if (cursor !== undefined && (await this.#payments.countDocuments({ _id: cursor }, { limit: 1 })) === 0) return null;
-    const newer = endingBefore !== undefined;
-    const conditions: Filter<PaymentDocument>[] = [conditionOf(filter)];
-    if (cursor !== undefined) conditions.push({ _id: newer ? { $gt: cursor } : { $lt: cursor } });
-    const found = await this.#payments
-      .find({ $and: conditions })
-      .sort({ _id: newer ? 1 : -1 })
-      .limit(limit + 1)
-      .toArray();
-    const data = found.slice(0, limit).map(viewOf);
-    return { data: newer ? data.reverse() : data, hasMore: found.length > limit };
+  async list(filter: PaymentFilter, page: PageQuery, cursorAt?: Date): Promise<Page<PaymentView> | null> {
+    const found = await listPayments(this.#payments, filter, page, cursorAt);
+    return found && { ...found, data: found.data.map(viewOf) };
   }
 }
 
-function conditionOf({ status, account, reference, createdFrom, createdTo }: PaymentFilter): Filter<PaymentDocument> {
+function documentOf({ id, ...payment }: PaymentView): PaymentDocument {
+  const { source, destination, splits, height, metadata } = payment;
+  const destinations = destination === null ? splits.map((split) => split.destination) : [destination];
+  return { _id: id, ...payment, accounts: [source, ...destinations], settledHeight: height, ...labelsOf(metadata) };
+}
+
+/** Only onto what an earlier block has left: taken in twice, or late, it changes nothing. */
+function updateOf({ id, height, status, ...fields }: SettledPayment): AnyBulkWriteOperation<PaymentDocument> {
+  const moved = { $cond: [{ $eq: ['$capture', 'manual'] }, 'captured', 'posted'] };
   return {
-    ...(status === undefined ? {} : { status }),
-    ...(account === undefined ? {} : { accounts: account }),
-    ...(reference === undefined ? {} : { reference }),
-    ...(createdFrom === undefined && createdTo === undefined
-      ? {}
-      : { createdAt: { ...(createdFrom && { $gte: createdFrom }), ...(createdTo && { $lte: createdTo }) } }),
+    updateOne: {
+      filter: { _id: id, settledHeight: { $lt: height } },
+      update: [{ $set: { ...fields, status: status ?? moved, settledHeight: { $literal: height } } }],
+    },
   };
 }
 
-function documentOf({ id, ...payment }: PaymentView): PaymentDocument {
-  return { _id: id, ...payment, accounts: [payment.source, payment.destination] };
-}
-
-function viewOf({ _id, accounts: _, ...payment }: PaymentDocument): PaymentView {
+function viewOf({ _id, accounts: _, labels: __, settledHeight: ___, ...payment }: PaymentDocument): PaymentView {
   return { id: _id, ...payment };
-}
-
-function isOnlyDuplicates(error: unknown): boolean {
-  if (!(error instanceof MongoBulkWriteError)) return false;
-  const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
-  return errors.every(({ code }) => code === DUPLICATE_KEY) && error.result.getWriteConcernError() === undefined;
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { type Db, MongoServerError, type Timestamp } from 'mongodb';
+import { DUPLICATE_KEY } from './duplicates.ts';
 
 /** The driver's own carrier of documents that are BSON already. Not public: pinned with the driver's version, and tested. */
 interface DocumentSequence {
@@ -8,8 +9,6 @@ interface DocumentSequence {
 const { DocumentSequence } = createRequire(import.meta.url)('mongodb/lib/cmap/commands.js') as {
   DocumentSequence: new (field: string) => DocumentSequence;
 };
-
-const DUPLICATE_KEY = 11000;
 
 /**
  * How an ordered insert ended: `landed` documents, from the first, are durable on a majority.

@@ -1,18 +1,13 @@
-import type { ClientSession, Db } from 'mongodb';
+import type { Db } from 'mongodb';
 import type { TrialBalanceRow } from '../payments/types.ts';
 import { ACCOUNTS, type AccountDocument } from './accounts.ts';
 import { type LastBalance, lastBalances } from './balance-snapshots.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { JOURNAL, journalBooks } from './journal.ts';
+import { atOneMoment, type OneMoment } from './one-moment.ts';
 
 const ACCOUNTS_AT_ONCE = 10_000;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
-
-/** Reads of one moment: the one of the first of them. Durable on a majority, like all others. */
-interface OneMoment {
-  readonly session: ClientSession;
-  readonly readConcern: { readonly level: 'snapshot' };
-}
 
 /**
  * Sums over all accounts at one moment of the whole database: of the balances kept with the accounts, corrected by the
@@ -20,17 +15,13 @@ interface OneMoment {
  * however long that is.
  */
 export async function trialBalance(db: Db): Promise<TrialBalanceRow[]> {
-  const session = db.client.startSession({ snapshot: true });
-  try {
-    const moment: OneMoment = { session, readConcern: { level: 'snapshot' } };
+  return atOneMoment(db, async (moment) => {
     const sums = await snapshotSums(db, moment);
     const books = await journalBooks(db, moment);
-    const taken = await new Checkpoints(db, 'balances').heights(books, moment);
+    const taken = await new Checkpoints(db, 'balances').reliableHeights(books, moment);
     for (const book of books) await addLatePostings(db, moment, sums, { book, above: taken.get(book) ?? 0 });
     return [...sums.values()].sort((a, b) => (a.currency < b.currency ? -1 : 1));
-  } finally {
-    await session.endSession();
-  }
+  });
 }
 
 async function snapshotSums(db: Db, moment: OneMoment): Promise<Map<string, TrialBalanceRow>> {

@@ -1,7 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../ledger/ports.ts';
+import { Loop } from './loop.ts';
 
-const RETRY_MS = 1000;
+/** How often a book is looked at that another process follows: it may be gone. */
+const OTHERS_POLL_MS = 5_000;
+const BOOKS_AT_FULL_RATE = 2;
 
 /** What taking in some blocks has come to. */
 export interface Advanced {
@@ -14,66 +16,66 @@ export interface Advanced {
 }
 
 /**
- * Something that is made from the journal alone and written behind it: it goes on where it stopped, may be cleared and
- * made anew at any time, and several processes may write it at once. Nothing is decided from it.
+ * Something that is made from the journal alone and done behind it: it goes on where it stopped, and several processes
+ * may do it at once. Nothing is decided from it.
  */
 export interface Projection {
   /** Takes in the next blocks of a book, a bounded number of them, durably. */
   advance(book: number): Promise<Advanced>;
+}
+
+/** One that may be cleared and made anew at any time. */
+export interface Rebuildable extends Projection {
   /** Forgets everything. */
   clear(): Promise<void>;
 }
 
-export interface FollowerOptions {
+/** Is it for this process to follow the book? */
+export type IsOurs = (book: number) => boolean;
+
+export interface FollowerOptions<P extends Projection = Projection> {
   /** For people who read logs: "the list of payments". */
   readonly name: string;
-  readonly projection: Projection;
+  readonly projection: P;
   readonly books: number;
   readonly log: Log;
-  /** Between two looks at a book that held nothing further. */
+  /**
+   * Between two looks at a book that held nothing further. Longer when many books are followed: each look costs writes,
+   * however little they hold.
+   */
   readonly pollMs: number;
+  /** Of several processes each book needs one to follow it closely. */
+  readonly isOurs: IsOurs;
   /** While it is behind: rests for so many times as long as taking in some blocks took, to leave room for payments. */
   readonly rest?: number;
 }
 
 /** Keeps a projection up with the journal, a little behind it. */
-export class Follower {
-  #abort: AbortController | null = null;
-  #loop: Promise<unknown> = Promise.resolve();
+export class Follower<P extends Projection = Projection> {
+  /** One a book. */
+  readonly #loops: readonly Loop[];
   readonly #asOf = new Map<number, number>();
 
-  constructor(readonly options: FollowerOptions) {}
+  constructor(readonly options: FollowerOptions<P>) {
+    const { name, books, log } = options;
+    this.#loops = Array.from({ length: books }, (_, book) => {
+      return new Loop(this.#follow(book), (error) => {
+        log.warn({ err: error, book }, `${name} cannot follow the journal; trying again`);
+      });
+    });
+  }
 
   start(): void {
-    if (this.#abort) return;
-    this.#abort = new AbortController();
-    const { signal } = this.#abort;
-    this.#loop = Promise.all(Array.from({ length: this.options.books }, (_, book) => this.#follow(book, signal)));
+    for (const loop of this.#loops) loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#abort?.abort();
-    await this.#loop;
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
   }
 
   /** How far it is behind the journal in the book where it is worst, in ms; 0 before it follows any. */
   lagMs(now = Date.now()): number {
     return Math.max(0, ...[...this.#asOf.values()].map((at) => now - at));
-  }
-
-  /**
-   * Forgets everything and takes it in again; `onTaken` is told how many so far. Services that follow the journal
-   * meanwhile take their share of it.
-   */
-  async rebuild(books: readonly number[], onTaken: (taken: number) => void = () => undefined): Promise<void> {
-    await this.options.projection.clear();
-    let taken = 0;
-    for (const book of books) {
-      await this.catchUp(book, (count) => {
-        taken += count;
-        onTaken(taken);
-      });
-    }
   }
 
   /** Takes in everything that a book holds now. */
@@ -91,19 +93,41 @@ export class Follower {
     return advanced;
   }
 
-  async #follow(book: number, signal: AbortSignal): Promise<void> {
-    const { name, pollMs, rest = 0, log } = this.options;
-    while (!signal.aborted) {
-      let wait = pollMs;
-      try {
-        const began = performance.now();
-        const { isAtTip } = await this.#advance(book);
-        if (!isAtTip) wait = rest * (performance.now() - began);
-      } catch (error) {
-        log.warn({ err: error, book }, `${name} cannot follow the journal; trying again`);
-        wait = RETRY_MS;
-      }
-      await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
-    }
+  #pollMs(): number {
+    const { books, pollMs } = this.options;
+    const ours = Array.from({ length: books }, (_, book) => book).filter(this.options.isOurs);
+    return pollMs * Math.max(1, ours.length / BOOKS_AT_FULL_RATE);
+  }
+
+  /** Looks at a book when it is our turn to, and answers how long to rest. */
+  #follow(book: number): () => Promise<number> {
+    const { rest = 0, isOurs } = this.options;
+    let lastMs = Number.NEGATIVE_INFINITY;
+    return async () => {
+      const began = performance.now();
+      if (!isOurs(book) && began - lastMs < OTHERS_POLL_MS) return this.#pollMs();
+      lastMs = began;
+      const { isAtTip } = await this.#advance(book);
+      return isAtTip ? this.#pollMs() : rest * (performance.now() - began);
+    };
+  }
+}
+
+/**
+ * Forgets everything and takes it in again; `onTaken` is told how much so far. Services that follow the journal meanwhile
+ * take their share of it.
+ */
+export async function rebuild(
+  follower: Follower<Rebuildable>,
+  books: readonly number[],
+  onTaken: (taken: number) => void = () => undefined,
+): Promise<void> {
+  await follower.options.projection.clear();
+  let taken = 0;
+  for (const book of books) {
+    await follower.catchUp(book, (count) => {
+      taken += count;
+      onTaken(taken);
+    });
   }
 }

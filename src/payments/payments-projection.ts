@@ -1,42 +1,50 @@
 import { isPrimary } from '../ledger/assemble.ts';
 import type { StoredBlock } from '../ledger/types.ts';
-import type { Advanced, Projection } from './follower.ts';
-import type { BlockReader, PaymentsView } from './ports.ts';
+import { BlockBatches } from './block-batches.ts';
+import type { Advanced, Rebuildable } from './follower.ts';
+import type { BlockReader, PaymentsView, SettledPayment } from './ports.ts';
 import type { PaymentView } from './types.ts';
-import { commandKind, paymentView } from './views.ts';
-
-/** Taken in together: few entries cost hardly more than a round trip, many must not fill the memory. */
-const BLOCKS_AT_ONCE = 20;
-const ENTRIES_AT_ONCE = 2_000;
+import { commandKind, paymentView, settledPayment } from './views.ts';
 
 /** Makes the read model of payments from the journal. */
-export class PaymentsProjection implements Projection {
-  /** As many blocks as held so many entries the last time. */
-  #blocksAtOnce = 1;
+export class PaymentsProjection implements Rebuildable {
+  readonly #batches: BlockBatches;
 
   constructor(
-    readonly journal: BlockReader,
+    journal: BlockReader,
     readonly view: PaymentsView,
-  ) {}
+  ) {
+    this.#batches = new BlockBatches(journal);
+  }
 
   async advance(book: number): Promise<Advanced> {
     const asked = Date.now();
     const position = await this.view.position(book);
-    const limit = this.#blocksAtOnce;
-    const blocks = await this.journal.read(book, position.height + 1, limit);
+    const { blocks, isAtTip } = await this.#batches.after(book, position.height);
     const last = blocks.at(-1);
-    if (!last) return { taken: 0, isAtTip: true, asOf: asked };
+    if (!last) return { taken: 0, isAtTip, asOf: asked };
     const payments = blocks.flatMap(paymentsOf);
-    await this.view.apply(book, position, last.height, payments);
-    const isAtTip = blocks.length < limit;
-    const perBlock = blocks.reduce((sum, { entries }) => sum + entries.length, 0) / blocks.length;
-    this.#blocksAtOnce = Math.max(1, Math.min(BLOCKS_AT_ONCE, Math.floor(ENTRIES_AT_ONCE / (perBlock + 1))));
+    await this.view.apply(book, position, last.height, payments, settledIn(blocks));
     return { taken: payments.length, isAtTip, asOf: isAtTip ? asked : last.at };
   }
 
   clear(): Promise<void> {
     return this.view.clear();
   }
+}
+
+/** Of each payment only how it stands at the end. */
+function settledIn(blocks: readonly StoredBlock[]): SettledPayment[] {
+  const settled = new Map<string, SettledPayment>();
+  for (const { at, height, entries } of blocks) {
+    for (const entry of entries) {
+      const { settlement } = entry;
+      // What an entry says of its own payment is in the payment itself; a transaction is no payment.
+      if (!settlement || settlement.id === entry.id || settlement.account === undefined) continue;
+      settled.set(settlement.id, settledPayment(entry, settlement, { at, height }));
+    }
+  }
+  return [...settled.values()];
 }
 
 function paymentsOf({ at, book, height, entries }: StoredBlock): PaymentView[] {

@@ -1,33 +1,48 @@
 import { createHash } from 'node:crypto';
-import { primaryOf } from '../ledger/assemble.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Placed } from '../ledger/types.ts';
-import { paymentCommand, transactionCommand } from './commands.ts';
-import type { AccountsStore, Direction, JournalQueries, PaymentsView } from './ports.ts';
+import { balanceSums, balancesOf } from './balances.ts';
+import { changeCommand, paymentCommand, transactionCommand } from './commands.ts';
+import { LifeCycle } from './life-cycle.ts';
+import { isOutside } from './outside.ts';
+import { invalidCursor, pageOfPayment, statementPage, transactionsPage } from './pages.ts';
+import type { AccountsStore, BalanceQueries, JournalQueries, OpenedAccount, PaymentsView } from './ports.ts';
 import {
+  type AccountChange,
   type AccountView,
   type Answer,
+  type BalanceSums,
+  type BalancesView,
   type BalanceView,
+  type BookView,
   type Caller,
+  type ChangeAccount,
+  type Changed,
   type CreateAccount,
   type CreatePayment,
   type CreateTransaction,
+  type Followed,
+  type FollowPayment,
   type Page,
   type PageQuery,
   type PaymentFilter,
   type Payments,
   PaymentsError,
   type PaymentView,
+  type StatementFilter,
   type StatementLine,
+  type TransactionFilter,
   type TransactionView,
   type TrialBalanceRow,
 } from './types.ts';
-import { commandKind, paymentView, statementLine, transactionIdOf, transactionView } from './views.ts';
+import { paymentView, transactionView } from './views.ts';
 
 export interface PaymentsDeps {
   readonly ledger: Ledger;
+  readonly dryRun: Pick<Ledger, 'submit'>;
   readonly accounts: AccountsStore;
   readonly journal: JournalQueries;
+  readonly balances: BalanceQueries;
   readonly view: PaymentsView;
   /** Number of books that new accounts are spread over. */
   readonly books: number;
@@ -35,21 +50,26 @@ export interface PaymentsDeps {
 
 /** Payments over a ledger and its journal. */
 export class PaymentsService implements Payments {
-  constructor(readonly deps: PaymentsDeps) {}
+  readonly lifeCycle: LifeCycle;
+
+  constructor(readonly deps: PaymentsDeps) {
+    this.lifeCycle = new LifeCycle(deps);
+  }
 
   async createAccount(request: CreateAccount): Promise<{ account: AccountView; created: boolean }> {
-    const isWorld = request.id.startsWith('world:');
+    const hasNoFloor = isOutside(request.id);
     const wanted: AccountView = {
       id: request.id,
       currency: request.currency,
       book: bookOf(request.id, this.deps.books),
-      minBalance: request.minBalance === undefined ? (isWorld ? null : 0n) : request.minBalance,
+      status: 'open',
+      minBalance: request.minBalance === undefined ? (hasNoFloor ? null : 0n) : request.minBalance,
       maxBalance: request.maxBalance ?? null,
       metadata: request.metadata ?? {},
       createdAt: new Date(),
     };
-    const { account, created } = await this.deps.accounts.insert(wanted);
-    const { currency, minBalance, maxBalance } = account;
+    const { account: opened, created } = await this.deps.accounts.insert(wanted);
+    const { currency, minBalance, maxBalance } = opened;
     if (
       !created &&
       (currency !== wanted.currency || minBalance !== wanted.minBalance || maxBalance !== wanted.maxBalance)
@@ -59,15 +79,40 @@ export class PaymentsService implements Payments {
         `account ${request.id} exists already, with another currency or limits`,
       );
     }
-    return { account, created };
+    return { account: created ? opened : await this.getAccount(request.id), created };
   }
 
   async getAccount(id: string): Promise<AccountView> {
-    return (await this.deps.accounts.get(id)) ?? notFound('account', id);
+    const opened = (await this.deps.accounts.get(id)) ?? notFound('account', id);
+    return (await this.#current([opened]))[0]!;
   }
 
-  async listAccounts(page: PageQuery): Promise<Page<AccountView>> {
-    return (await this.deps.accounts.list(page)) ?? invalidCursor(page);
+  async updateAccount(id: string, change: (account: AccountView) => AccountChange): Promise<AccountView> {
+    const current = async (opened: OpenedAccount) => (await this.#current([opened]))[0]!;
+    const updated = await this.deps.accounts.update(id, async (opened) => change(await current(opened)));
+    return current(updated ?? notFound('account', id));
+  }
+
+  async listAccounts(page: PageQuery, prefix?: string): Promise<Page<AccountView>> {
+    const { data, hasMore } = (await this.deps.accounts.list(page, prefix)) ?? invalidCursor(page);
+    return { data: await this.#current(data), hasMore };
+  }
+
+  /** With the status and the limits that the journal says. */
+  async #current(opened: readonly OpenedAccount[]): Promise<AccountView[]> {
+    const changed = opened.filter(({ mayHaveChanged }) => mayHaveChanged).map(({ id }) => id);
+    const states = await this.deps.journal.accountStates(changed);
+    return opened.map(({ mayHaveChanged: _, ...account }) => ({ ...account, ...states.get(account.id) }));
+  }
+
+  async changeAccount(id: string, change: ChangeAccount, caller: Caller): Promise<Answer<Changed>> {
+    const account = await this.getAccount(id);
+    const { entry, replayed } = await this.lifeCycle
+      .ledgerOf(caller)
+      .submit(changeCommand({ account: id, ...change }, caller));
+    const { account: _, ...state } = entry.changed ?? { account: id };
+    const rejectionReason = entry.rejection?.reason ?? null;
+    return { value: { account: { ...account, ...state }, transactionId: entry.id, rejectionReason }, replayed };
   }
 
   async balance(id: string, at?: Date): Promise<BalanceView> {
@@ -81,67 +126,89 @@ export class PaymentsService implements Payments {
     return { account: id, currency, posted, held, available: posted - held, height, at: since, asOf: at ?? asOf };
   }
 
-  async statement(id: string, page: PageQuery): Promise<Page<StatementLine>> {
-    await this.getAccount(id);
-    const cursor = page.startingAfter ?? page.endingBefore;
-    const from = cursor === undefined ? null : parseStatementCursor(cursor);
-    return paged(page, async (direction, limit) => {
-      const found = await this.deps.journal.entriesOf(id, from, direction, limit);
-      return found.map((placed) => statementLine(id, placed));
-    });
+  async statement(id: string, page: PageQuery, filter: StatementFilter = {}): Promise<Page<StatementLine>> {
+    return statementPage(this.deps.journal, await this.getAccount(id), filter, page);
+  }
+
+  balances(accounts: readonly string[], at?: Date): Promise<BalancesView> {
+    return balancesOf(this.deps.balances, accounts, at);
+  }
+
+  balanceSums(prefix: string, level?: number): Promise<BalanceSums> {
+    return balanceSums(this.deps.balances, prefix, level);
   }
 
   async createPayment(request: CreatePayment, caller: Caller): Promise<Answer<PaymentView>> {
-    const outcome = await this.deps.ledger.submit(paymentCommand(request, caller));
+    const outcome = await this.lifeCycle.ledgerOf(caller).submit(paymentCommand(request, caller));
     return { value: paymentView(outcome), replayed: outcome.replayed };
   }
 
+  capturePayment(id: string, request: FollowPayment, caller: Caller): Promise<Answer<Followed>> {
+    return this.lifeCycle.capture(id, request, caller);
+  }
+
+  cancelPayment(id: string, request: FollowPayment, caller: Caller): Promise<Answer<Followed>> {
+    return this.lifeCycle.cancel(id, request, caller);
+  }
+
+  refundPayment(id: string, request: FollowPayment, caller: Caller): Promise<Answer<Followed>> {
+    return this.lifeCycle.refund(id, request, caller);
+  }
+
   async getPayment(id: string): Promise<PaymentView> {
-    const transactionId = transactionIdOf(id);
-    const placed = transactionId === null ? undefined : primaryOf(await this.#entries(transactionId));
-    if (!placed || commandKind(placed.entry) !== 'payment') return notFound('payment', id);
-    return paymentView(placed);
+    const { primary, latest } = await this.lifeCycle.standing(id);
+    return paymentView(primary, latest);
   }
 
   async listPayments(filter: PaymentFilter, page: PageQuery): Promise<Page<PaymentView>> {
-    return (await this.deps.view.list(filter, page)) ?? invalidCursor(page);
+    const found = await this.deps.view.list(filter, page);
+    if (found) return found;
+    // What the view has not taken in yet, or is about to take in again, stands in the journal.
+    const { startingAfter, endingBefore } = page;
+    const cursor = await this.#findPayment(startingAfter ?? endingBefore!);
+    return (cursor && (await this.deps.view.list(filter, page, cursor.createdAt))) ?? invalidCursor(page);
+  }
+
+  async paymentTransactions(id: string, page: PageQuery): Promise<Page<TransactionView>> {
+    const { primary } = await this.lifeCycle.standing(id);
+    return pageOfPayment(this.deps.journal, primary.entry.id, page);
   }
 
   async createTransaction(request: CreateTransaction, caller: Caller): Promise<Answer<TransactionView>> {
-    const outcome = await this.deps.ledger.submit(transactionCommand(request, caller));
+    const outcome = await this.lifeCycle.ledgerOf(caller).submit(transactionCommand(request, caller));
     return { value: transactionView([outcome]), replayed: outcome.replayed };
+  }
+
+  reverseTransaction(id: string, request: FollowPayment, caller: Caller): Promise<Answer<TransactionView>> {
+    return this.lifeCycle.reverse(id, request, caller);
   }
 
   async getTransaction(id: string): Promise<TransactionView> {
     const parts = await this.#entries(id);
-    return primaryOf(parts) ? transactionView(parts) : notFound('transaction', id);
+    return parts.length > 0 ? transactionView(parts) : notFound('transaction', id);
   }
 
-  async listTransactions(page: PageQuery): Promise<Page<TransactionView>> {
-    const cursor = page.startingAfter ?? page.endingBefore;
-    const from = cursor === undefined ? null : await this.deps.journal.positionOf(cursor);
-    if (cursor !== undefined && from === null) return invalidCursor(page);
-    return paged(page, async (direction, limit) => {
-      return this.#transactions(await this.deps.journal.entries(from, direction, limit));
-    });
+  listTransactions(page: PageQuery, filter: TransactionFilter = {}): Promise<Page<TransactionView>> {
+    return transactionsPage(this.deps, filter, page);
   }
 
   trialBalance(): Promise<TrialBalanceRow[]> {
     return this.deps.journal.trialBalance();
   }
 
-  #entries(id: string): Promise<Placed[]> {
-    return this.deps.journal.findEntries([id]);
+  books(): Promise<BookView[]> {
+    return this.deps.journal.tips();
   }
 
-  /** Those that span books are completed by their other entries, all in one look-up. */
-  async #transactions(primaries: readonly Placed[]): Promise<TransactionView[]> {
-    const spanning = primaries.filter(({ entry }) => entry.span).map(({ entry }) => entry.id);
-    const others = await this.deps.journal.findEntries(spanning);
-    return primaries.map((primary) => {
-      const { id, span } = primary.entry;
-      return transactionView(span ? others.filter(({ entry }) => entry.id === id) : [primary]);
+  async #findPayment(id: string): Promise<PaymentView | null> {
+    return this.getPayment(id).catch((error: unknown) => {
+      if (error instanceof PaymentsError && error.code === 'not_found') return null;
+      throw error;
     });
+  }
+
+  #entries(id: string): Promise<Placed[]> {
+    return this.deps.journal.findEntries([id]);
   }
 }
 
@@ -153,25 +220,4 @@ function bookOf(id: string, books: number): number {
 
 function notFound(what: string, id: string): never {
   throw new PaymentsError('not_found', `there is no ${what} ${id}`);
-}
-
-function invalidCursor({ startingAfter, endingBefore }: PageQuery): never {
-  throw new PaymentsError('invalid_cursor', `the cursor ${startingAfter ?? endingBefore} names nothing in this list`);
-}
-
-function parseStatementCursor(cursor: string): { height: number; index: number } {
-  const match = /^([1-9]\d{0,14})\.(\d{1,6})$/.exec(cursor);
-  if (!match) throw new PaymentsError('invalid_cursor', `the cursor ${cursor} names no line of a statement`);
-  return { height: Number(match[1]), index: Number(match[2]) };
-}
-
-/** One more than asked for is read, to know whether there is more. Pages are always newest first. */
-async function paged<T>(
-  page: PageQuery,
-  read: (direction: Direction, limit: number) => Promise<T[]>,
-): Promise<Page<T>> {
-  const direction = page.endingBefore === undefined ? 'older' : 'newer';
-  const found = await read(direction, page.limit + 1);
-  const data = found.slice(0, page.limit);
-  return { data: direction === 'older' ? data : data.reverse(), hasMore: found.length > page.limit };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backoffMs } from './backoff.ts';
+import { backoffMs } from '../ledger/retry.ts';
 
 /** What SQS takes in one call. */
 export const BATCH_MAX = 10;

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Log } from '../ledger/ports.ts';
-import type { Payments } from '../payments/types.ts';
-import { backoffMs } from './backoff.ts';
+import { backoffMs } from '../ledger/retry.ts';
 import { BATCH_MAX } from './batcher.ts';
 import { type ConsumerStats, Counters, type OnCount } from './counters.ts';
 import { type DeadLetter, sendDeadLetter } from './dead-letter.ts';
 import { Health } from './health.ts';
-import { type EventErrorCode, judge, type Verdict } from './judge.ts';
+import { type EventErrorCode, type EventPayments, judge, type Verdict } from './judge.ts';
 import { type Received, toReceived } from './message.ts';
+import type { MessageTracer } from './ports.ts';
 import { Receipts } from './receipts.ts';
 import { type CompleteSettings, type ConsumerSettings, complete } from './settings.ts';
 import { Slots } from './slots.ts';
@@ -28,24 +28,27 @@ const LEDGER_TROUBLE: ReadonlySet<EventErrorCode> = new Set(['overloaded', 'unav
 export interface ConsumerParts {
   /** Made by the caller, with `endpoint` when the server is not AWS; destroyed by the caller after `stop`. */
   readonly client: SQSClient;
-  readonly payments: Pick<Payments, 'createPayment'>;
+  readonly payments: EventPayments;
   readonly log: Log;
   readonly onCount?: OnCount;
+  /** Without one nothing is traced. */
+  readonly tracer?: MessageTracer;
 }
 
 /**
- * Consumes payment events from SQS. The queue delivers at least once; the event's id is the idempotency key, so each
- * has one effect.
+ * Consumes events from SQS that ask for payments, captures, cancels and refunds. The queue delivers at least once; the
+ * event's id is the idempotency key, so each has one effect.
  *
  * What becomes of a message:
  *
  * | the message | what is done | counted as |
  * |---|---|---|
- * | its payment was posted | deleted | `posted` |
+ * | what it asks for was done | deleted | `posted` |
  * | its event was handled before: the same id and data | deleted | `replayed` |
- * | the ledger rejected it (insufficient funds, …): its final entry is in the journal | deleted | `rejected` |
+ * | the ledger rejected it (insufficient funds, more than is held, …): its final entry is in the journal | deleted | `rejected` |
  * | not JSON, not as the schema says, of an unknown type | dead-lettered | its reason |
  * | unknown account, other currency than the account's, event id used with other data | dead-lettered | its reason |
+ * | about a payment that is not there: it may be overtaken by this event | as the next; at last dead-lettered | `failed`, `not_found` |
  * | overload, database or network trouble, outcome unknown, no answer in time, unexpected error | hidden for a while, longer each time, then redelivered | `failed` |
  * | the same, and received `maxReceiveCount` times by now | dead-lettered | `too_many_receives` |
  * | received more often than `maxReceiveCount` (the process died on it each time) | dead-lettered untried | `too_many_receives` |
@@ -72,11 +75,14 @@ export class Consumer {
   readonly #stopping = new AbortController();
   readonly #abandoned = new AbortController();
   readonly #loops: Promise<void>[];
+  /** Its name. */
+  readonly #queue: string;
 
   /** Begins to receive at once. A queue that cannot be reached is no error: it is tried for ever, with pauses. */
   constructor(parts: ConsumerParts, settings: ConsumerSettings) {
     this.#settings = complete(settings);
     this.#parts = parts;
+    this.#queue = settings.queueUrl.split('/').at(-1)!;
     const { log } = parts;
     this.#counters = new Counters(parts.onCount);
     this.#queueHealth = new Health(
@@ -154,6 +160,7 @@ export class Consumer {
           WaitTimeSeconds: this.#settings.waitSeconds,
           VisibilityTimeout: this.#settings.visibilityTimeoutSeconds,
           MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+          MessageAttributeNames: ['traceparent', 'tracestate'],
         }),
       );
       this.#queueHealth.up();
@@ -187,7 +194,7 @@ export class Consumer {
     const letGo = this.#keepHidden(message);
     let settled = false;
     try {
-      settled = await this.#settle(message, await this.#judge(message));
+      settled = await this.#settle(message, await this.#traced(message));
       if (settled) this.#counters.count((await this.#receipts.delete(message.receipt)) ? 'deleted' : 'deleteFailed');
     } finally {
       letGo();
@@ -206,6 +213,12 @@ export class Consumer {
     return () => clearInterval(timer);
   }
 
+  #traced(message: Received): Promise<Verdict> {
+    const { tracer } = this.#parts;
+    const judged = () => this.#judge(message);
+    return tracer === undefined ? judged() : tracer.trace({ ...message, queue: this.#queue }, judged);
+  }
+
   async #judge(message: Received): Promise<Verdict> {
     if (message.receiveCount > this.#settings.maxReceiveCount) {
       const detail = `received ${message.receiveCount} times and never settled; it may end the process that works on it`;
@@ -216,19 +229,15 @@ export class Consumer {
         detail,
       };
     }
-    const verdict = await judge(message.body, this.#parts.payments, this.#settings.workTimeoutMs);
-    this.#noteLedger(verdict);
+    const verdict = await judge(message, this.#parts.payments, this.#settings.workTimeoutMs);
+    this.#noteLedger(verdict, message);
     if (verdict.kind !== 'retry') return verdict;
     const { messageId, receiveCount } = message;
     this.#parts.log.debug({ err: verdict.error, messageId, receiveCount }, 'SQS message failed for now');
     if (receiveCount < this.#settings.maxReceiveCount) return verdict;
     const last = verdict.error instanceof Error ? verdict.error.message : String(verdict.error);
-    return {
-      kind: 'dead_letter',
-      reason: 'too_many_receives',
-      code: verdict.code,
-      detail: last,
-    };
+    const reason = verdict.code === 'not_found' ? 'not_found' : 'too_many_receives';
+    return { kind: 'dead_letter', reason, code: verdict.code, detail: last };
   }
 
   /** True when the message has found its end and is to be deleted. */
@@ -250,26 +259,27 @@ export class Consumer {
   }
 
   /** An event that never reached the ledger says nothing of it. */
-  #noteLedger(verdict: Verdict): void {
+  #noteLedger(verdict: Verdict, { messageId }: Received): void {
     if (verdict.kind === 'dead_letter' && verdict.code === 'invalid_event') return;
-    if (verdict.kind !== 'retry') this.#ledgerHealth.up();
-    else if (LEDGER_TROUBLE.has(verdict.code)) this.#ledgerHealth.down(verdict.error);
+    if (verdict.kind !== 'retry' || verdict.code === 'not_found') this.#ledgerHealth.up();
+    else if (LEDGER_TROUBLE.has(verdict.code)) this.#ledgerHealth.down(verdict.error, { messageId });
   }
 
   /** True when the dead-letter queue took it. */
   async #deadLetter(message: Received, letter: DeadLetter): Promise<boolean> {
     const { messageId, receiveCount } = message;
-    const { reason, code, detail } = letter;
+    const { reason, code } = letter;
     try {
       await sendDeadLetter(this.#parts.client, this.#settings.deadLetterQueueUrl, message, letter);
     } catch (error) {
-      this.#deadLetterHealth.down(error);
+      this.#deadLetterHealth.down(error, { messageId });
       this.#counters.count('failed');
       return false;
     }
     this.#deadLetterHealth.up();
     this.#counters.countDeadLetter(reason);
-    this.#parts.log.warn({ messageId, receiveCount, reason, code, detail }, 'SQS message dead-lettered');
+    // Its detail may quote the message, and goes with the letter only.
+    this.#parts.log.warn({ messageId, receiveCount, reason, code }, 'SQS message dead-lettered');
     return true;
   }
 

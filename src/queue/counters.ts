@@ -8,7 +8,7 @@ const COUNTERS = [
   'received',
   'posted',
   'replayed',
-  /** Decided by the ledger against the payment, e.g. insufficient funds; a final outcome. */
+  /** Decided by the ledger against what was asked for, e.g. insufficient funds; a final outcome. */
   'rejected',
   'failed',
   'returned',

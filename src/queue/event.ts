@@ -1,21 +1,24 @@
 /** Inbound events: JSON bodies of SQS messages. */
 import { z } from 'zod';
-import { createPayment } from '../payments/schema.ts';
+import { cancelRequest, captureRequest, createPayment, idempotencyKey, refundRequest } from '../payments/schema.ts';
 
-/** The idempotency key of what the event asks for, kept for ever. Not the id of the SQS message, which changes. */
-const eventId = z.string().regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
+/** `{"id", "type", "data"}`. Its id is the key, and not that of the SQS message, which changes. */
+function event<Type extends string, Data extends z.ZodType>(type: Type, data: Data) {
+  return z.strictObject({ id: idempotencyKey, type: z.literal(type), data });
+}
 
-/** `{"id", "type": "payment.requested", "data": {… as POST /v1/payments …}}` */
-const paymentRequested = z.strictObject({
-  id: eventId,
-  type: z.literal('payment.requested'),
-  data: createPayment,
-});
+/** The `data` of each is what the API takes as a body; of those about a payment together with its id. */
+const EVENTS = [
+  event('payment.requested', createPayment),
+  event('payment.capture_requested', captureRequest),
+  event('payment.cancel_requested', cancelRequest),
+  event('payment.refund_requested', refundRequest),
+] as const;
 
-const inboundEvent = z.discriminatedUnion('type', [paymentRequested]);
+const inboundEvent = z.discriminatedUnion('type', EVENTS);
 export type InboundEvent = z.output<typeof inboundEvent>;
 
-const EVENT_TYPES: ReadonlySet<string> = new Set<InboundEvent['type']>(['payment.requested']);
+const EVENT_TYPES: ReadonlySet<string> = new Set(EVENTS.map(({ shape }) => shape.type.value));
 const DETAIL_ISSUES_MAX = 5;
 
 export type ParsedEvent =

@@ -21,10 +21,11 @@ export class Health {
     this.#log.info({ downMs }, `${this.#what} works again`);
   }
 
-  down(error: unknown): void {
+  /** `found`: by what it was found, for the log. */
+  down(error: unknown, found: { readonly messageId?: string } = {}): void {
     if (this.#downSince !== undefined) return;
     this.#downSince = Date.now();
-    this.#log.warn({ err: error }, `${this.#what} does not work; ${this.#advice}`);
+    this.#log.warn({ err: error, ...found }, `${this.#what} does not work; ${this.#advice}`);
   }
 
   /** Milliseconds since it went down; undefined while it is up. */

@@ -1,4 +1,5 @@
 import type { Message } from '@aws-sdk/client-sqs';
+import type { TraceParent } from '../payments/types.ts';
 
 /** A message in hand. */
 export interface Received {
@@ -9,6 +10,8 @@ export interface Received {
   readonly body: string;
   /** How often the queue has handed it out, this time included. */
   readonly receiveCount: number;
+  /** By its attributes `traceparent` and `tracestate`. */
+  readonly traceParent: TraceParent;
 }
 
 /** Undefined when the server gave no receipt: there is nothing that could be done with such a message. */
@@ -19,5 +22,9 @@ export function toReceived(message: Message): Received | undefined {
     receipt: message.ReceiptHandle,
     body: message.Body ?? '',
     receiveCount: Number(message.Attributes?.ApproximateReceiveCount ?? 1),
+    traceParent: {
+      traceparent: message.MessageAttributes?.traceparent?.StringValue,
+      tracestate: message.MessageAttributes?.tracestate?.StringValue,
+    },
   };
 }

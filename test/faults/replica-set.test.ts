@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type EmbeddedReplicaSet, startEmbeddedReplicaSet } from '../../src/mongo/embedded.ts';
 import { quietLog } from '../support/log.ts';
 import { IMPATIENT, isSecondary, type LoadPlan, loadOn, primaryOf, secondariesOf } from './support/replica-set.ts';
@@ -15,6 +15,11 @@ beforeAll(async () => {
 });
 
 afterAll(() => set.stop());
+
+/** What one test left behind does not make the next one fail. */
+beforeEach(async () => {
+  for (const [index, { hasEnded }] of set.members.entries()) if (hasEnded) await set.restart(index);
+});
 
 /** Stopped until the test wakes it, at the latest at its end. */
 async function freeze(index: number): Promise<void> {

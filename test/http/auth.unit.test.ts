@@ -3,21 +3,46 @@ import { CachingAuthenticator, generateApiKey, hashApiKey, isApiKey } from '../.
 import { SCOPES, type Scope } from '../../src/http/ports.ts';
 import { fund, MemoryApiKeys, type TestApp, testApp } from './support/app.ts';
 
-type Method = 'GET' | 'POST';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** Every route that needs a key, and the one scope that opens it. */
 const ROUTES: [method: Method, url: string, scope: Scope][] = [
   ['POST', '/v1/accounts', 'accounts:write'],
   ['GET', '/v1/accounts', 'accounts:read'],
   ['GET', '/v1/accounts/alice', 'accounts:read'],
+  ['PATCH', '/v1/accounts/alice', 'accounts:write'],
   ['GET', '/v1/accounts/alice/balance', 'accounts:read'],
   ['GET', '/v1/accounts/alice/entries', 'accounts:read'],
+  ['POST', '/v1/accounts/alice/freeze', 'accounts:write'],
+  ['POST', '/v1/accounts/alice/unfreeze', 'accounts:write'],
+  ['POST', '/v1/accounts/alice/close', 'accounts:write'],
+  ['PUT', '/v1/accounts/alice/limits', 'accounts:write'],
+  ['POST', '/v1/balances/query', 'accounts:read'],
+  ['GET', '/v1/balances/sum', 'accounts:read'],
   ['POST', '/v1/payments', 'payments:write'],
+  ['POST', '/v1/payments/bulk', 'payments:write'],
+  ['POST', '/v1/payments/pay_1/capture', 'payments:write'],
+  ['POST', '/v1/payments/pay_1/cancel', 'payments:write'],
+  ['POST', '/v1/payments/pay_1/refund', 'payments:write'],
   ['GET', '/v1/payments', 'payments:read'],
   ['GET', '/v1/payments/pay_1', 'payments:read'],
+  ['GET', '/v1/payments/pay_1/transactions', 'payments:read'],
   ['POST', '/v1/transactions', 'payments:write'],
+  ['POST', '/v1/transactions/txn_1/reverse', 'payments:write'],
   ['GET', '/v1/transactions', 'payments:read'],
   ['GET', '/v1/transactions/txn_1', 'payments:read'],
+  ['GET', '/v1/events', 'payments:read'],
+  ['GET', '/v1/events/evt_1', 'payments:read'],
   ['GET', '/v1/trial_balance', 'accounts:read'],
+  ['GET', '/v1/books', 'accounts:read'],
+  ['POST', '/v1/webhook_endpoints', 'operations'],
+  ['GET', '/v1/webhook_endpoints', 'operations'],
+  ['GET', '/v1/webhook_endpoints/we_1', 'operations'],
+  ['DELETE', '/v1/webhook_endpoints/we_1', 'operations'],
+  ['POST', '/v1/webhook_endpoints/we_1/rotate_secret', 'operations'],
+  ['POST', '/v1/webhook_endpoints/we_1/enable', 'operations'],
+  ['POST', '/v1/webhook_endpoints/we_1/disable', 'operations'],
+  ['GET', '/v1/webhook_endpoints/we_1/deliveries', 'operations'],
+  ['POST', '/v1/webhook_endpoints/we_1/deliveries/evt_1/redeliver', 'operations'],
   ['POST', '/v1/reconciliations', 'operations'],
   ['GET', '/v1/reconciliations/rec_1', 'operations'],
   ['GET', '/v1/reconciliations/rec_1/items', 'operations'],
@@ -37,7 +62,7 @@ describe('routes', () => {
       method,
       url,
       headers: { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) },
-      ...(method === 'POST' ? { payload: '{}' } : {}),
+      ...(method !== 'GET' ? { payload: '{}' } : {}),
     });
 
   test('the table names every route of the document that needs a key', async () => {
@@ -47,7 +72,10 @@ describe('routes', () => {
         security ? [`${method.toUpperCase()} ${path}`] : [],
       ),
     );
-    const named = ROUTES.map(([method, url]) => `${method} ${url.replace(/\/(alice|pay_1|txn_1|rec_1)/, '/{id}')}`);
+    const named = ROUTES.map(
+      ([method, url]) =>
+        `${method} ${url.replace(/(?<!deliveries)\/(alice|pay_1|txn_1|evt_1|we_1|rec_1)/, '/{id}').replace('/evt_1/', '/{event}/')}`,
+    );
     expect(named.sort()).toEqual(secured.sort());
   });
 

@@ -201,7 +201,14 @@ describe.each(ROUTES)('%s refuses', (url, body) => {
   });
 
   test('half a million nested lists', async () => {
-    await expectRefused(url, '['.repeat(500_000) + ']'.repeat(500_000), '');
+    await expectRefused(url, '['.repeat(500_000) + ']'.repeat(500_000), '', 'invalid_json');
+  });
+
+  test('33 levels, and not 32', async () => {
+    await expectRefused(url, '['.repeat(33) + ']'.repeat(33), '', 'invalid_json');
+    await expectRefused(url, `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`, '', 'invalid_json');
+    await expectRefused(url, '['.repeat(32) + ']'.repeat(32), '');
+    await expectRefused(url, JSON.stringify({ unknown: '['.repeat(100) }), '/unknown');
   });
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'application/xml', 'multipart/form-data; boundary=x'])(

@@ -46,17 +46,42 @@ test('the document is OpenAPI 3.1 and names every operation', () => {
       'GET /v1/accounts/{id}',
       'GET /v1/accounts/{id}/balance',
       'GET /v1/accounts/{id}/entries',
+      'GET /v1/balances/sum',
+      'GET /v1/books',
+      'GET /v1/events',
+      'GET /v1/events/{id}',
+      'DELETE /v1/webhook_endpoints/{id}',
+      'GET /v1/webhook_endpoints',
+      'GET /v1/webhook_endpoints/{id}',
+      'GET /v1/webhook_endpoints/{id}/deliveries',
+      'POST /v1/webhook_endpoints',
+      'POST /v1/webhook_endpoints/{id}/deliveries/{event}/redeliver',
+      'POST /v1/webhook_endpoints/{id}/disable',
+      'POST /v1/webhook_endpoints/{id}/enable',
+      'POST /v1/webhook_endpoints/{id}/rotate_secret',
       'GET /v1/payments',
       'GET /v1/payments/{id}',
+      'GET /v1/payments/{id}/transactions',
       'GET /v1/reconciliations/{id}',
       'GET /v1/reconciliations/{id}/items',
       'GET /v1/transactions',
       'GET /v1/transactions/{id}',
       'GET /v1/trial_balance',
+      'PATCH /v1/accounts/{id}',
       'POST /v1/accounts',
+      'POST /v1/accounts/{id}/close',
+      'POST /v1/accounts/{id}/freeze',
+      'POST /v1/accounts/{id}/unfreeze',
+      'PUT /v1/accounts/{id}/limits',
+      'POST /v1/balances/query',
       'POST /v1/payments',
+      'POST /v1/payments/bulk',
+      'POST /v1/payments/{id}/cancel',
+      'POST /v1/payments/{id}/capture',
+      'POST /v1/payments/{id}/refund',
       'POST /v1/reconciliations',
       'POST /v1/transactions',
+      'POST /v1/transactions/{id}/reverse',
     ].sort(),
   );
 });
@@ -74,7 +99,8 @@ test('no schema anywhere is empty, and every reference leads somewhere', () => {
   for (const [name, operation] of operations) {
     for (const [status, { content }] of Object.entries(operation.responses)) {
       for (const { schema } of Object.values(content ?? {})) check(schema, `${name} ${status}`);
-      expect(content, `${name} ${status}`).toBeDefined();
+      if (status === '304') expect(content, name).toBeUndefined();
+      else expect(content, `${name} ${status}`).toBeDefined();
     }
     for (const { schema } of Object.values(operation.requestBody?.content ?? {})) check(schema, `${name} body`);
   }
@@ -99,6 +125,27 @@ test('operations that need a key say so, and which problems they answer', () => 
   }
 });
 
+test('reads take a tag and may answer that nothing changed; what is changed on condition needs one', () => {
+  for (const [name, { parameters, responses }] of operations.filter(([name]) => name.startsWith('GET /v1/'))) {
+    expect(parameters, name).toContainEqual(expect.objectContaining({ name: 'If-None-Match', in: 'header' }));
+    expect(responses, name).toHaveProperty('304');
+  }
+  const { parameters, responses } = document.paths['/v1/accounts/{id}']!.patch!;
+  expect(parameters).toContainEqual(expect.objectContaining({ name: 'If-Match', in: 'header', required: true }));
+  expect(Object.keys(responses)).toEqual(expect.arrayContaining(['412', '428']));
+});
+
+test('the filters of lists are documented, metadata by any key among them', () => {
+  const names = (path: string) => document.paths[path]!.get!.parameters!.map(({ name }) => name);
+  const created = ['created[gte]', 'created[gt]', 'created[lte]', 'created[lt]'];
+  expect(names('/v1/payments')).toEqual(
+    expect.arrayContaining(['metadata[key]', 'amount', 'amount[gte]', 'amount[lte]', 'currency', ...created]),
+  );
+  expect(names('/v1/transactions')).toEqual(expect.arrayContaining(['account', 'kind', ...created]));
+  expect(names('/v1/accounts/{id}/entries')).toEqual(expect.arrayContaining(['kind', 'direction', ...created]));
+  expect(names('/v1/accounts')).toContain('prefix');
+});
+
 test('each code that an operation names has the status it stands under', () => {
   for (const [name, { responses }] of operations) {
     for (const [status, { description, content }] of Object.entries(responses)) {
@@ -121,10 +168,54 @@ describe('a POST that moves money', () => {
     const schema = document.paths['/v1/payments']?.post?.requestBody?.content['application/json']?.schema;
     expect(schema).toMatchObject({
       additionalProperties: false,
-      required: ['source', 'destination', 'amount', 'currency'],
-      properties: { amount: { anyOf: [{ type: 'integer' }, { type: 'string' }] } },
+      required: ['source', 'amount', 'currency'],
+      properties: {
+        amount: {
+          anyOf: [
+            { type: 'integer', minimum: 1, maximum: 999_999_999_999_999 },
+            { type: 'string', pattern: '^[1-9][0-9]{0,14}$' },
+          ],
+        },
+        currency: { pattern: '^[A-Z]{3}$' },
+      },
     });
   });
+});
+
+test('many payments are documented with the fields of each, in JSON and a line each', () => {
+  type Content = Record<string, { schema: Json & { contentSchema?: Json } }>;
+  const { requestBody, responses } = document.paths['/v1/payments/bulk']!.post!;
+  const one = document.paths['/v1/payments']!.post!.requestBody!.content['application/json']!.schema;
+  const item = {
+    additionalProperties: false,
+    required: ['source', 'amount', 'currency', 'idempotency_key'],
+    properties: { ...(one.properties as Json), idempotency_key: { type: 'string' } },
+  };
+  const { 'application/json': json, 'application/x-ndjson': lines } = requestBody!.content as Content;
+  expect(json?.schema).toMatchObject({ properties: { payments: { minItems: 1, maxItems: 1_000, items: item } } });
+  expect(lines?.schema).toMatchObject({ type: 'string', contentSchema: item });
+  const result = { $ref: '#/components/schemas/BulkResult' };
+  const { 'application/json': list, 'application/x-ndjson': results } = responses['200']!.content as Content;
+  expect(list?.schema).toMatchObject({ properties: { data: { items: result } } });
+  expect(results?.schema).toMatchObject({ type: 'string', contentSchema: result });
+});
+
+test('limits of balances are whole numbers or null', () => {
+  const bodies = ['post /v1/accounts', 'put /v1/accounts/{id}/limits'].map((name) => {
+    const [method, path] = name.split(' ') as [string, string];
+    return document.paths[path]?.[method]?.requestBody?.content['application/json']?.schema.properties as Json;
+  });
+  for (const body of bodies) {
+    const numbers = { anyOf: [{ type: 'integer' }, { type: 'string', pattern: '^(?:0|-?[1-9][0-9]{0,17})$' }] };
+    const limit = { anyOf: [{ type: 'null' }, numbers] };
+    expect(body).toMatchObject({ min_balance: limit, max_balance: limit });
+  }
+});
+
+test('what is not JSON is documented as what it is', () => {
+  expect(Object.keys(document.paths['/metrics']?.get?.responses['200']?.content ?? {})).toEqual(['text/plain']);
+  const statement = document.paths['/v1/reconciliations']?.post?.requestBody;
+  expect(statement).toMatchObject({ required: true, content: { 'text/csv': { schema: { type: 'string' } } } });
 });
 
 describe('the pages', () => {

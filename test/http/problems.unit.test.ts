@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PROBLEMS, type ProblemCode } from '../../src/http/problem.ts';
-import { problemResource } from '../../src/http/schemas/resources.ts';
 import { isTransient, LEDGER_ERROR_CODES, LedgerError, type LedgerErrorCode } from '../../src/ledger/errors.ts';
 import { REJECTION_REASONS } from '../../src/ledger/types.ts';
+import { problemResource } from '../../src/resources/schemas.ts';
 import { fund, type TestApp, testApp } from './support/app.ts';
 
 let target: TestApp;
@@ -169,6 +169,15 @@ describe('the shape of a problem', () => {
   test('a wrong method is told the right ones', async () => {
     const answer = await target.inject({ method: 'PUT', url: '/v1/payments?x=1' });
     expect(answer.headers.allow).toBe('GET, HEAD, POST');
+  });
+
+  test('so is a method that is known to bring a body, whatever its body', async () => {
+    for (const headers of [{}, { 'content-type': 'application/json' }]) {
+      const answer = await target.inject({ method: 'QUERY' as 'GET', url: '/v1/accounts', headers });
+      expect([answer.statusCode, answer.json().code]).toEqual([405, 'method_not_allowed']);
+      const nowhere = await target.inject({ method: 'QUERY' as 'GET', url: '/nothing', headers });
+      expect(nowhere.statusCode).toBe(404);
+    }
   });
 
   test('the checks say what is not ready', async () => {

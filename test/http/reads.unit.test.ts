@@ -7,7 +7,7 @@ import {
   paymentResource,
   transactionResource,
   trialBalanceRow,
-} from '../../src/http/schemas/resources.ts';
+} from '../../src/resources/schemas.ts';
 import { fund, type TestApp, testApp } from './support/app.ts';
 
 let target: TestApp;
@@ -148,14 +148,37 @@ describe('a page', () => {
     ['/v1/payments?created[gte]=yesterday', 'created[gte]'],
     ['/v1/payments?created[gte]=2026-02-30T00:00:00Z', 'created[gte]'],
     ['/v1/payments?created[gte]=1767225600', 'created[gte]'],
-    ['/v1/payments?created[gt]=2026-01-01T00:00:00Z', 'created[gt]'],
+    ['/v1/payments?created[ne]=2026-01-01T00:00:00Z', 'created[ne]'],
+    ['/v1/payments?created[gt]=2026-01-01T00:00:00Z&created[gt]=2026-01-02T00:00:00Z', 'created[gt]'],
+    ['/v1/payments?currency=eur', 'currency'],
+    ['/v1/payments?amount=0', 'amount'],
+    ['/v1/payments?amount=1.5', 'amount'],
+    ['/v1/payments?amount[gte]=-1', 'amount[gte]'],
+    ['/v1/payments?amount[lte]=1e3', 'amount[lte]'],
+    ['/v1/payments?amount[gt]=1', 'amount[gt]'],
+    ['/v1/payments?amount=1&amount[gte]=1', 'amount'],
+    ['/v1/payments?metadata=x', 'metadata'],
+    ['/v1/payments?metadata[]=x', 'metadata[]'],
+    ['/v1/payments?metadata[a.b]=x', 'metadata[a.b]'],
+    ['/v1/payments?metadata[$gt]=x', 'metadata[$gt]'],
+    ['/v1/payments?metadata[a]=', 'metadata[a]'],
+    ['/v1/payments?metadata[a]=$ne', 'metadata[a]'],
+    ['/v1/payments?metadata[a]=1&metadata[a]=2', 'metadata[a]'],
+    ['/v1/payments?metadata[a][b]=1', 'metadata[a][b]'],
+    ['/v1/payments?metadata[a]=1&metadata[b]=1&metadata[c]=1&metadata[d]=1&metadata[e]=1&metadata[f]=1', 'metadata[f]'],
     ['/v1/payments?page=2', 'page'],
     ['/v1/payments?__proto__=1', '__proto__'],
     ['/v1/accounts?status=posted', 'status'],
     ['/v1/accounts/alice?at=2026-01-01T00:00:00Z', 'at'],
     ['/v1/accounts/alice/balance?at=now', 'at'],
     ['/v1/accounts/alice/entries?limit=x', 'limit'],
+    ['/v1/accounts/alice/entries?kind=fee', 'kind'],
+    ['/v1/accounts/alice/entries?direction=in', 'direction'],
+    ['/v1/accounts/alice/entries?created[gte]=x', 'created[gte]'],
     ['/v1/transactions?limit=x', 'limit'],
+    ['/v1/transactions?kind=x', 'kind'],
+    ['/v1/transactions?account=transit:0:1:EUR', 'account'],
+    ['/v1/transactions?status=posted', 'status'],
     ['/v1/trial_balance?currency=EUR', 'currency'],
   ])('%s is refused', async (url, parameter) => {
     target.payments.calls = 0;
@@ -178,6 +201,10 @@ describe('payments are found', () => {
     ['status=rejected&account=carol', 0],
     ['reference=order-1', 12],
     ['account=alice&reference=order-0', 12],
+    ['currency=EUR&amount=7', 1],
+    ['currency=USD', 0],
+    ['amount[gte]=20&amount[lte]=24', 5],
+    ['metadata[order]=7', 0],
     ['created[gte]=2026-01-31T12:00:24Z&created[lte]=2026-01-31T12:00:25Z', 2],
     ['created%5Bgte%5D=2026-01-31T12:00:24Z&created%5Blte%5D=2026-01-31T12:00:25Z', 2],
   ])('by %s', async (query, count) => {
@@ -192,9 +219,52 @@ describe('payments are found', () => {
       status: 'posted',
       account: 'bob',
       reference: 'x',
+      currency: undefined,
+      amountFrom: undefined,
+      amountTo: undefined,
+      metadata: undefined,
       createdFrom: new Date('2026-01-01T00:00:00.000Z'),
       createdTo: new Date('2026-02-01T00:00:00.500Z'),
     });
+    await target.get('/v1/payments?currency=EUR&amount=7&metadata[order]=7&metadata%5Bshop%5D=a%20b');
+    expect(target.payments.lastFilter).toMatchObject({
+      currency: 'EUR',
+      amountFrom: 7n,
+      amountTo: 7n,
+      metadata: { order: '7', shop: 'a b' },
+    });
+  });
+
+  test.each([
+    ['created[gt]=2026-01-01T00:00:00.000Z', { createdFrom: new Date('2026-01-01T00:00:00.001Z') }],
+    ['created[lt]=2026-01-01T00:00:00.000Z', { createdTo: new Date('2025-12-31T23:59:59.999Z') }],
+    ['created[gte]=2026-01-01T00:00:00.0004Z', { createdFrom: new Date('2026-01-01T00:00:00.001Z') }],
+    ['created[gt]=2026-01-01T00:00:00.0004Z', { createdFrom: new Date('2026-01-01T00:00:00.001Z') }],
+    ['created[lte]=2026-01-01T00:00:00.0004Z', { createdTo: new Date('2026-01-01T00:00:00.000Z') }],
+    ['created[lt]=2026-01-01T00:00:00.0004Z', { createdTo: new Date('2026-01-01T00:00:00.000Z') }],
+    [
+      'created[gt]=2026-01-01T00:00:00Z&created[gte]=2026-01-02T00:00:00Z',
+      { createdFrom: new Date('2026-01-02T00:00:00.000Z') },
+    ],
+    ['amount[gte]=5&amount[lte]=9', { amountFrom: 5n, amountTo: 9n }],
+  ])('bounds are exact: %s', async (query, expected) => {
+    await target.get(`/v1/payments?${query}`);
+    expect(target.payments.lastFilter).toMatchObject(expected);
+  });
+});
+
+describe('movements are found', () => {
+  test.each([
+    ['/v1/accounts/alice/entries?direction=credit', 1],
+    ['/v1/accounts/alice/entries?direction=debit', 24],
+    ['/v1/accounts/alice/entries?kind=transaction', 0],
+    ['/v1/accounts/alice/entries?created[gt]=2026-01-31T12:00:24Z', 1],
+    ['/v1/transactions?account=world:EUR&created[lt]=2026-01-31T12:00:27Z', 1],
+    ['/v1/transactions?account=nobody', 0],
+    ['/v1/transactions?kind=payment&created[lt]=2026-01-31T12:00:27Z', 26],
+    ['/v1/transactions?kind=payment&created[lt]=2026-01-31T12:00:03Z', 2],
+  ])('by %s', async (url, count) => {
+    expect(await ids(`${url}${url.includes('?') ? '&' : '?'}limit=100`)).toHaveLength(count);
   });
 });
 

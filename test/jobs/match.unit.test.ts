@@ -4,7 +4,8 @@ import { type MatchOptions, matchStatement, Statement } from '../../src/jobs/mat
 import { OUTCOMES, type Outcome } from '../../src/jobs/outcomes.ts';
 import type { MatchablePayment } from '../../src/jobs/ports.ts';
 import { parseDay, StatementError, type StatementRecord, startOfDay } from '../../src/jobs/statement.ts';
-import { each, randomFrom } from './model.ts';
+import { each } from './model.ts';
+import { randomFrom } from './random-model.ts';
 
 const FIRST = parseDay('2026-03-01')!;
 const LAST = parseDay('2026-03-31')!;

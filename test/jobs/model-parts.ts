@@ -19,19 +19,26 @@ export function isCrossing(books: readonly number[]): boolean {
   return new Set(books).size > 1;
 }
 
-/** `books` has the book of each leg. Of one currency, and either one book gives or one gets. */
-export function partsOf(legs: readonly Leg[], books: readonly number[]): ModelParts {
+/**
+ * `books` has the book of each leg; `home` is a book that decides it, even if it gives nothing. Of one currency, and
+ * either one book gives or one gets.
+ */
+export function partsOf(legs: readonly Leg[], books: readonly number[], home?: number): ModelParts {
   const currency = legs[0]!.currency;
-  const giving = ascending(books.filter((_, i) => legs[i]!.amount < 0n));
+  const senders = books.filter((_, i) => legs[i]!.amount < 0n);
+  const giving = ascending(home === undefined ? senders : [...senders, home]);
   const of = (book: number, isIn: (leg: Leg) => boolean) => legs.filter((leg, i) => books[i] === book && isIn(leg));
   const withDebits = ({ amount }: Leg, book: number) => amount < 0n || (giving.length === 1 && book === giving[0]);
   const getting = ascending(books.filter((book, i) => !withDebits(legs[i]!, book)));
-  if (giving.length > 1 && getting.length > 1) throw new Error('the model cannot pair several books with several');
+  const isFromMany = new Set(senders).size > 1;
+  if (isFromMany && getting.length > 1) throw new Error('the model cannot pair several books with several');
   const given = giving.map((book) => ({ book, legs: of(book, (leg) => withDebits(leg, book)) }));
   const got = getting.map((book) => ({ book, legs: of(book, (leg) => !withDebits(leg, book)) }));
-  const flows = given.flatMap((from) =>
-    got.map((to) => ({ from: from.book, to: to.book, amount: giving.length > 1 ? -sum(from.legs) : sum(to.legs) })),
-  );
+  const flows = given
+    .filter(({ book }) => senders.includes(book))
+    .flatMap((from) =>
+      got.map((to) => ({ from: from.book, to: to.book, amount: isFromMany ? -sum(from.legs) : sum(to.legs) })),
+    );
   const leg = (book: number, other: number, amount: bigint): Leg => {
     return { account: `transit:${book}:${other}:${currency}`, amount, currency };
   };

@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto';
 import type { AuditedAccount, AuditPort, PaymentRow } from '../../src/jobs/ports.ts';
 import type { Claim } from '../../src/ledger/ports.ts';
 import type {
+  AccountChange,
+  AccountState,
   Command,
   Details,
   Entry,
@@ -17,7 +19,8 @@ import type {
   StoredBlock,
 } from '../../src/ledger/types.ts';
 import { postingsIn } from '../../src/ledger/types.ts';
-import { isCrossing, isOfUsers, type ModelPart, type ModelParts, partsOf } from './model-parts.ts';
+import { type FollowingKind, legsFollowing, type ModelEffect, ModelLives, NO_EFFECT, originOf } from './model-lives.ts';
+import { isCrossing, type ModelPart, type ModelParts, partsOf } from './model-parts.ts';
 
 /** Everything without `readonly`, all the way down. */
 export type Mutable<T> = T extends (infer U)[] | readonly (infer U)[]
@@ -28,11 +31,17 @@ export type Mutable<T> = T extends (infer U)[] | readonly (infer U)[]
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
 const BEGINNING = Date.UTC(2026, 0, 1);
+const BLOCK_MS = 3_600_000;
 
 export function hashOf(block: StoredBlock): Uint8Array {
   const plain = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value);
   const bytes = JSON.stringify({ ...block, hash: null, prev: Buffer.from(block.prev).toString('hex') }, plain);
   return createHash('sha256').update(bytes).digest();
+}
+
+/** Of each book. */
+export function timeOfBlock(height: number): number {
+  return BEGINNING + height * BLOCK_MS;
 }
 
 export class Model {
@@ -43,6 +52,7 @@ export class Model {
   readonly checkpoints = new Map<number, number>();
   readonly indexFaults = new Map<StoredBlock, string>();
   readonly snapshotsUpTo = new Map<number, number>();
+  readonly lives = new ModelLives();
   readonly #balances = new Map<string, bigint>();
   #commands = 0;
 
@@ -71,6 +81,26 @@ export class Model {
     return this.#command('payment', legs, details);
   }
 
+  /** Of a payment that holds its amount first, until the time given or for ever. */
+  hold(source: string, destination: string, amount: bigint, expiresAt: number | null = null): Command {
+    return { ...this.payment(source, destination, amount), hold: { expiresAt } };
+  }
+
+  /** What follows an earlier command; of a reversal the amount is left out. */
+  following(kind: FollowingKind, earlier: Command, amount = 0n, isLast = false): Command {
+    const book = Math.min(...this.#booksOf(earlier).filter((_, i) => earlier.legs[i]!.amount < 0n));
+    const command = this.#command(kind, legsFollowing(kind, earlier, amount), {});
+    const settled = kind === 'reversal' ? 1n : command.legs.length === 0 ? 0n : amount;
+    return {
+      ...command,
+      follows: { book, amount: settled, ...(isLast ? { isLast } : {}), origin: originOf(earlier) },
+    };
+  }
+
+  change(change: AccountChange): Command {
+    return { ...this.#command('account_change', [], {}), change };
+  }
+
   transaction(legs: readonly (readonly [string, bigint])[], details: Details = {}): Command {
     const withCurrency = legs.map(([account, amount]) => ({
       account,
@@ -92,9 +122,11 @@ export class Model {
     const first = new Map<number, Entry[]>();
     const second = new Map<number, Entry[]>();
     for (const command of commands) {
-      const books = command.legs.map(({ account }) => this.#account(account).book);
-      if (!isCrossing(books)) put(first, books[0]!, this.decide(command));
-      else followUps.push(this.#begin(command, partsOf(command.legs, books), first, second));
+      const { change, hold, follows, legs } = command;
+      const books = this.#booksOf(command);
+      const home = change ? this.#account(change.account).book : (follows?.book ?? books[0]!);
+      if (hold || !isCrossing([home, ...books])) put(first, home, this.decide(command, home));
+      else followUps.push(this.#begin(command, partsOf(legs, books, follows?.book), first, second));
     }
     for (const [book, decided] of first) this.append(book, 'entries', decided);
     if (entries === 'debits') return;
@@ -107,14 +139,14 @@ export class Model {
     const books = { debits: debits.map(({ book }) => book), credits: credits.map(({ book }) => book) };
     const given = debits.map((part, i) => {
       const span: Span = { part: 'debit', ...books, ...(i === 0 ? { legs: command.legs } : {}) };
-      return put(first, part.book, this.decide(command, { ...part, span }));
+      return put(first, part.book, this.decide(command, part.book, { ...part, span }));
     });
     return () => {
       const isRejected = given.some(({ rejection }) => rejection);
       const takenBack = debits.filter((_, i) => !given[i]!.rejection).map(negated);
       const part: EntryPart = isRejected ? 'reversal' : 'credit';
       for (const one of isRejected ? takenBack : credits) {
-        put(second, one.book, this.decide(command, { ...one, span: { part, ...books } }));
+        put(second, one.book, this.decide(command, one.book, { ...one, span: { part, ...books } }));
       }
     };
   }
@@ -134,7 +166,7 @@ export class Model {
       height,
       prev: below?.hash ?? new Uint8Array(32),
       term,
-      at: BEGINNING + height * 3_600_000,
+      at: timeOfBlock(height),
       kind,
       postingsBelow: below ? below.postingsBelow + postingsIn(below as StoredBlock) : 0,
       entries,
@@ -148,20 +180,44 @@ export class Model {
   }
 
   /** Decides a whole command, or one part of it. */
-  decide({ id, key, kind, legs, details }: Command, part?: ModelPart & { span: Span }): Entry {
+  decide(command: Command, book: number, part?: ModelPart & { span: Span }): Entry {
+    const { id, key, kind, legs, follows, details } = command;
     const base = part ? { id, key, span: part.span, details } : { id, key, details };
     const isFinal = part !== undefined && part.span.part !== 'debit';
+    const own = command.hold ? [] : (part?.legs ?? legs);
     for (const { account, currency } of part?.legs ?? []) this.#ensure(account, part!.book, currency);
-    const reason = isFinal ? null : this.#refusal(part?.legs ?? legs);
-    if (reason !== null) return { ...base, kind: 'rejected', postings: [], rejection: { reason, kind, legs } };
-    const postings: Posting[] = (part?.legs ?? legs).map((leg) => {
-      const suspense = `suspense:${part?.book}:${leg.currency}`;
-      const account = isFinal && this.#refusal([leg]) ? this.#ensure(suspense, part!.book, leg.currency) : leg.account;
-      const posted = this.balance(account) + leg.amount;
-      this.#balances.set(account, posted);
-      return { ...leg, account, posted, held: 0n };
+    const effect = this.#effectOf(command, book, part?.span.part);
+    const reason = typeof effect === 'string' ? effect : isFinal ? null : this.#refusal(own, effect);
+    if (typeof effect === 'string' || reason !== null) {
+      const rejection = { reason: reason!, kind, legs, ...(follows ? { follows: follows.origin.id } : {}) };
+      return { ...base, kind: 'rejected', postings: [], rejection, ...(command.hold ? { legs } : {}) };
+    }
+    this.lives.take(effect);
+    const postings = own.map((leg) => {
+      const suspense = `suspense:${book}:${leg.currency}`;
+      const account = isFinal && this.#refusal([leg]) ? this.#ensure(suspense, book, leg.currency) : leg.account;
+      return this.#post({ ...leg, account });
     });
-    return { ...base, kind, postings };
+    const { on, more, settlement, changed } = effect;
+    if (on !== undefined && more !== 0n && !own.some(({ account }) => account === on)) {
+      postings.push(this.#post({ account: on, amount: 0n, currency: this.#account(on).currency }));
+    }
+    const told = { ...(command.hold ? { legs } : {}), ...(settlement ? { settlement } : {}) };
+    return { ...base, kind, postings, ...told, ...(changed ? { changed } : {}) };
+  }
+
+  #effectOf(command: Command, book: number, part?: EntryPart): ModelEffect | RejectionReason {
+    const { change, hold, follows, legs } = command;
+    if (change) return this.lives.change(command, this.#stateOf(change.account), this.balance(change.account));
+    if (hold) return this.lives.hold(command, -legs[0]!.amount);
+    if (follows?.book !== book || part === 'credit') return NO_EFFECT;
+    return this.lives.follow(command, timeOfBlock(this.blocks(book).length + 1), part === 'reversal');
+  }
+
+  #post(leg: Leg): Posting {
+    const posted = this.balance(leg.account) + leg.amount;
+    this.#balances.set(leg.account, posted);
+    return { ...leg, posted, held: this.lives.heldOn(leg.account) };
   }
 
   /** Hashes and links a book anew, as somebody would who changed it and wants to hide it. */
@@ -238,14 +294,27 @@ export class Model {
     return { id, key: `shop/${n}`, fingerprint: `f${n}`, kind, legs, details };
   }
 
-  #refusal(legs: readonly Leg[]): RejectionReason | null {
-    for (const { account, amount } of legs) {
-      const { minBalance, maxBalance } = this.#account(account);
+  #refusal(legs: readonly Leg[], { on, more }: ModelEffect = NO_EFFECT): RejectionReason | null {
+    const isHeld = on !== undefined && more > 0n;
+    for (const { account, amount } of isHeld ? [...legs, { account: on, amount: 0n }] : legs) {
+      const { status, minBalance, maxBalance } = this.#stateOf(account);
+      const held = this.lives.heldOn(account) + (account === on ? more : 0n);
       const after = this.balance(account) + amount;
-      if (amount < 0n && minBalance !== null && after < minBalance) return 'insufficient_funds';
+      if (status === 'closed') return 'account_closed';
+      if (status === 'frozen' && amount <= 0n) return 'account_frozen';
+      if (amount <= 0n && minBalance !== null && after - held < minBalance) return 'insufficient_funds';
       if (amount > 0n && maxBalance !== null && after > maxBalance) return 'balance_limit_exceeded';
     }
     return null;
+  }
+
+  #stateOf(account: string): AccountState {
+    const { minBalance, maxBalance } = this.#account(account);
+    return this.lives.states.get(account) ?? { status: 'open', minBalance, maxBalance };
+  }
+
+  #booksOf({ legs }: Command): number[] {
+    return legs.map(({ account }) => this.#account(account).book);
   }
 
   #ensure(id: string, book: number, currency: string): string {
@@ -256,16 +325,29 @@ export class Model {
     return this.accounts.find((account) => account.id === id)!;
   }
 
-  #addRow({ id, kind, span, postings, rejection, details }: Entry, { book, height, at }: StoredBlock): void {
+  #addRow(
+    { id, kind, span, postings, rejection, legs: held, settlement, details }: Entry,
+    { book, height, at }: StoredBlock,
+  ): void {
+    if (settlement && settlement.id !== id) {
+      const row = this.rows.find(({ transactionId }) => transactionId === settlement.id);
+      if (row) Object.assign(row, this.lives.rowOf(settlement, kind, row.capture), { settledHeight: height });
+    }
     if ((rejection?.kind ?? kind) !== 'payment' || (span && !span.legs)) return;
-    const legs = rejection?.legs ?? span?.legs ?? postings;
+    const legs = rejection?.legs ?? span?.legs ?? held ?? postings;
+    const { amount } = legs[1]!;
     this.rows.push({
       transactionId: id,
-      status: rejection ? 'rejected' : 'posted',
+      status: rejection ? 'rejected' : held ? 'authorized' : 'posted',
+      capture: held ? 'manual' : 'automatic',
+      amountHeld: held && !rejection ? amount : 0n,
+      amountCaptured: held || rejection ? 0n : amount,
+      amountRefunded: 0n,
+      settledHeight: height,
       rejectionReason: rejection?.reason ?? null,
       source: legs[0]!.account,
       destination: legs[1]!.account,
-      amount: legs[1]!.amount,
+      amount,
       currency: legs[1]!.currency,
       reference: details.reference ?? null,
       createdAt: new Date(at),
@@ -295,104 +377,4 @@ function negated({ book, legs }: ModelPart): ModelPart {
 
 export async function* each<T>(all: Iterable<T>): AsyncGenerator<T> {
   yield* all;
-}
-
-/** Numbers from a seed: the same seed gives the same numbers. */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
-
-/**
- * A sound ledger of any shape: several books and currencies, rejections, several legs, empty blocks, open claims, money
- * between books. What an account could not take may be in suspense.
- */
-export function randomModel(seed: number, groups: number): Model {
-  const random = randomFrom(seed);
-  const model = new Model();
-  const books = 1 + random(3);
-  for (let book = 0; book < books; book++) {
-    for (const currency of ['EUR', 'JPY']) {
-      model.account(`world:${currency}:${book}`, currency, book, null);
-      for (let i = 0; i < 4; i++)
-        model.account(`user:${i}:${currency}:${book}`, currency, book, 0n, i === 0 ? 5_000n : null);
-    }
-    model.append(book, 'term');
-  }
-  for (let i = 0; i < groups; i++) {
-    const book = random(books);
-    if (random(8) === 0) model.append(book, random(2) === 0 ? 'seal' : 'term');
-    const commands = Array.from({ length: 1 + random(5) }, () =>
-      random(3) === 0 && books > 1 ? randomCrossing(model, books, random) : randomCommand(model, book, random),
-    );
-    const state = random(6) === 0 ? 'pending' : 'done';
-    model.run(commands, { state, entries: state === 'pending' && random(2) === 0 ? 'debits' : true });
-  }
-  for (let book = 0; book < books; book++) model.checkpoints.set(book, random(model.blocks(book).length + 1));
-  for (let book = 0; book < books; book++) {
-    model.snapshot(book, random(model.blocks(book).length + 1), () => Math.max(0, random(6) - 3));
-  }
-  const open = randomCommand(model, 0, random);
-  if (random(2) === 0) model.run([open], { state: 'pending', entries: false });
-  return model;
-}
-
-function randomCommand(model: Model, book: number, random: (below: number) => number): Command {
-  const pick = (currency: string, not: string[]) => {
-    const all = model.accounts.filter(
-      (account) =>
-        isOfUsers(account.id) && account.book === book && account.currency === currency && !not.includes(account.id),
-    );
-    return random(3) === 0 && !not.includes(`world:${currency}:${book}`)
-      ? `world:${currency}:${book}`
-      : all[random(all.length)]!.id;
-  };
-  const currency = random(2) === 0 ? 'EUR' : 'JPY';
-  const details: Details =
-    random(2) === 0 ? { reference: `INV-${random(1000)}`, metadata: { order: String(random(9)) } } : {};
-  const amount = BigInt(1 + random(2_000));
-  const source = pick(currency, []);
-  const destination = pick(currency, [source]);
-  if (random(3) > 0) return model.payment(source, destination, amount, details);
-  const other = currency === 'EUR' ? 'JPY' : 'EUR';
-  const first = pick(other, []);
-  const second = pick(other, [first]);
-  return model.transaction(
-    [
-      [source, -amount],
-      [destination, amount],
-      [first, -7n],
-      [second, 7n],
-    ],
-    details,
-  );
-}
-
-/** From one book to another; or from several to one, which may be one of them; or from one to several and itself. */
-function randomCrossing(model: Model, books: number, random: (below: number) => number): Command {
-  const [home, away] = [random(books), 1 + random(books - 1)];
-  const user = (offset: number) => `user:${random(4)}:EUR:${(home + offset) % books}`;
-  const world = (offset: number) => `world:EUR:${(home + offset) % books}`;
-  const amount = BigInt(1 + random(2_000));
-  const shape = random(4);
-  if (shape === 0) {
-    return model.transaction([
-      [user(0), -amount],
-      [user(away), -amount],
-      [world(random(2) * away), 2n * amount],
-    ]);
-  }
-  if (shape === 1) {
-    return model.transaction([
-      [world(0), -2n * amount],
-      [user(away), amount],
-      [user(0), amount],
-    ]);
-  }
-  return model.payment(random(2) === 0 ? world(0) : user(0), user(away), amount, { reference: `X-${random(1000)}` });
 }

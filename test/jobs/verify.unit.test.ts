@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Break } from '../../src/jobs/breaks.ts';
 import { type VerifyOptions, verify } from '../../src/jobs/verify.ts';
 import type { StoredBlock } from '../../src/ledger/types.ts';
-import { hashOf, Model, NOW, randomModel } from './model.ts';
+import { hashOf, Model, NOW } from './model.ts';
+import { randomModel } from './random-model.ts';
 
 const OPTIONS: VerifyOptions = { clock: { now: () => NOW }, claimAgeMsMax: 60_000 };
 

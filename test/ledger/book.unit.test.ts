@@ -21,7 +21,7 @@ function aBook(accounts: [Account, posted: bigint, held?: bigint][]): Book {
 function workOf(book: Book, command: Command): Work {
   const task = new Task(command, 0, 0);
   const slots = command.legs.map(({ account }) => book.accounts.find(account));
-  const part = { book: 0, legs: command.legs, slots, suspense: [] };
+  const part = { book: 0, legs: command.legs, slots, suspense: [], decides: false, subject: -1, payees: [] };
   task.progress = new Progress([part], [], [], slots);
   return { task, part };
 }

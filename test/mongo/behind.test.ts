@@ -204,6 +204,7 @@ describe('a follower', () => {
       },
       books: BOOKS,
       log: quietLog,
+      isOurs: () => true,
       pollMs: 20,
     });
     expect(follower.lagMs()).toBe(0);

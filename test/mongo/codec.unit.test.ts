@@ -36,7 +36,16 @@ const entry: fc.Arbitrary<Entry> = fc.oneof(
     key: text,
     kind: fc.constant('rejected' as const),
     postings: fc.constant([]),
-    rejection: fc.record({ reason: fc.constant('expired' as const), kind, legs: fc.array(leg, { maxLength: 4 }) }),
+    rejection: fc.record(
+      {
+        reason: fc.constant('expired' as const),
+        kind,
+        legs: fc.array(leg, { maxLength: 4 }),
+        follows: text.filter((id) => id !== ''),
+        home: fc.constant(true as const),
+      },
+      { requiredKeys: ['reason', 'kind', 'legs'] },
+    ),
     details,
   }),
 );

@@ -31,11 +31,14 @@ function entryOf(book: number, height: number, index: number, paid: bigint): Ent
   const id = `txn_${book}-${height}-${index}`;
   if ((height + index) % 4 === 3) {
     const legs = postings.map(({ account, amount, currency }) => ({ account, amount, currency }));
-    const rejection = { reason: 'expired', kind: 'payment', legs } as const;
+    const kind = index % 2 === 0 ? 'transaction' : 'payment';
+    const rejection = { reason: 'expired', kind, legs } as const;
     return { id, key: id, kind: 'rejected', postings: [], rejection, details: {} };
   }
-  return { id, key: id, kind: 'payment', postings, details: {} };
+  return { id, key: id, kind: isTransaction(index, height) ? 'transaction' : 'payment', postings, details: {} };
 }
+
+const isTransaction = (index: number, height: number) => (height * index) % 5 === 3;
 
 /** Blocks of 0 to 5 entries; times repeat within a book and among books. */
 async function writeBook(book: number): Promise<void> {
@@ -97,7 +100,90 @@ describe('entries of all books', () => {
   });
 });
 
+const kindOf = ({ entry }: PlacedAt) => entry.rejection?.kind ?? entry.kind;
+const TIMES = [0, 9, 10, 20, 25, 40].map((ms) => new Date(EPOCH + ms));
+const RANGES = [
+  {},
+  ...TIMES.flatMap((createdFrom) => [
+    { createdFrom },
+    { createdTo: createdFrom },
+    ...TIMES.map((createdTo) => ({ createdFrom, createdTo })),
+  ]),
+];
+const isWithin = ({ at }: PlacedAt, { createdFrom, createdTo }: { createdFrom?: Date; createdTo?: Date }) =>
+  (!createdFrom || at >= createdFrom.getTime()) && (!createdTo || at <= createdTo.getTime());
+
+describe('entries of all books by kind and time', () => {
+  it.each([undefined, 'payment', 'transaction'] as const)('are those of kind %s, from any position', async (kind) => {
+    const middle = all[Math.floor(all.length / 2)]!;
+    for (const range of RANGES) {
+      const fitting = all.filter((one) => (kind ?? kindOf(one)) === kindOf(one) && isWithin(one, range));
+      for (const limit of [3, 100]) {
+        const which = { kind, ...range };
+        expect(idsOf(await queries.entries(null, 'older', limit, which))).toEqual(
+          idsOf([...fitting].reverse().slice(0, limit)),
+        );
+        const [older, newer] = [
+          fitting.filter((one) => isBefore(one, middle)),
+          fitting.filter((one) => isBefore(middle, one)),
+        ];
+        expect(idsOf(await queries.entries(middle, 'older', limit, which))).toEqual(
+          idsOf(older.reverse().slice(0, limit)),
+        );
+        expect(idsOf(await queries.entries(middle, 'newer', limit, which))).toEqual(idsOf(newer.slice(0, limit)));
+      }
+    }
+  });
+
+  const isBefore = (one: PlacedAt, other: PlacedAt) => all.indexOf(one) < all.indexOf(other);
+});
+
 describe('entries of an account', () => {
+  it('are found by kind, direction and height, from any position', async () => {
+    const book = BOOKS[2]!;
+    const its = all.filter((one) => one.book === book && one.entry.kind !== 'rejected');
+    const middle = its[Math.floor(its.length / 2)]!;
+    for (const kind of [undefined, 'payment', 'transaction'] as const) {
+      for (const direction of [undefined, 'debit', 'credit'] as const) {
+        for (const [from, to] of [[], [3], [undefined, 6], [4, 5], [6, 4]] as (number | undefined)[][]) {
+          const fitting = its.filter(
+            (one) =>
+              direction !== 'debit' &&
+              (kind ?? one.entry.kind) === one.entry.kind &&
+              one.height >= (from ?? 0) &&
+              one.height <= (to ?? HEIGHTS),
+          );
+          const which = { kind, direction, from, to };
+          const [older, newer] = [
+            fitting.filter((one) => isBelow(one, middle)),
+            fitting.filter((one) => isBelow(middle, one)),
+          ];
+          const read = async (position: PlacedAt | null, way: 'older' | 'newer') =>
+            idsOf(await queries.entriesOf(payee(book), position, way, 4, which));
+          expect(await read(null, 'older')).toEqual(idsOf([...fitting].reverse().slice(0, 4)));
+          expect(await read(middle, 'older')).toEqual(idsOf(older.reverse().slice(0, 4)));
+          expect(await read(middle, 'newer')).toEqual(idsOf(newer.slice(0, 4)));
+        }
+      }
+    }
+  });
+
+  it('go on from any command, also of another book', async () => {
+    const book = BOOKS[1]!;
+    const account = { id: payee(book), book };
+    const its = all.filter((one) => one.book === book && one.entry.kind !== 'rejected');
+    for (const [i, command] of all.entries()) {
+      for (const [way, rest] of [
+        ['older', its.filter((one) => all.indexOf(one) < i).reverse()],
+        ['newer', its.filter((one) => all.indexOf(one) > i)],
+      ] as const) {
+        const position = await queries.positionAmong(account, command.entry.id, way);
+        expect(idsOf(await queries.entriesOf(account.id, position, way, 3))).toEqual(idsOf(rest.slice(0, 3)));
+      }
+    }
+    expect(await queries.positionAmong(account, 'txn_none', 'older')).toBeNull();
+  });
+
   it('come nearest first, on from every position, in both directions, without those that were rejected', async () => {
     const book = BOOKS[1]!;
     const its = all.filter((one) => one.book === book && one.entry.kind !== 'rejected');
@@ -105,8 +191,8 @@ describe('entries of an account', () => {
     for (const limit of [1, 3]) {
       expect(await queries.entriesOf(payee(book), null, 'older', limit)).toEqual([...its].reverse().slice(0, limit));
       for (const position of all.filter((one) => one.book === book)) {
-        const before = its.filter((one) => one.height < position.height || isBelow(one, position));
-        const after = its.filter((one) => one.height > position.height || isBelow(position, one));
+        const before = its.filter((one) => isBelow(one, position));
+        const after = its.filter((one) => isBelow(position, one));
         const older = await queries.entriesOf(payee(book), position, 'older', limit);
         expect(idsOf(older)).toEqual(idsOf(before.reverse().slice(0, limit)));
         const newer = await queries.entriesOf(payee(book), position, 'newer', limit);
@@ -115,7 +201,7 @@ describe('entries of an account', () => {
     }
   });
 
-  const isBelow = (a: PlacedAt, b: PlacedAt) => a.height === b.height && a.index < b.index;
+  const isBelow = (a: PlacedAt, b: PlacedAt) => a.height < b.height || (a.height === b.height && a.index < b.index);
 });
 
 describe('balances', () => {
@@ -184,7 +270,12 @@ describe('the accounts of a block', () => {
   it('are looked for from the era on in which they were opened', async () => {
     for (let height = 1; height <= 40; height++) await append(height, [entry(`txn_old${height}`, ['old'], 1n)], other);
     const accounts = new MongoAccountsStore(own.db);
-    const young = { ...anAccount('young', { book: other }), metadata: {}, createdAt: new Date() };
+    const young = {
+      ...anAccount('young', { book: other }),
+      status: 'open' as const,
+      metadata: {},
+      createdAt: new Date(),
+    };
     await accounts.insert(young);
     const keysExamined = async (account: string) => {
       const explained = await own.db.command({

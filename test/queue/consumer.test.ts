@@ -51,7 +51,7 @@ describe('the consumer', () => {
     await queues.send(paymentEvent('invoice 17/a'));
     await queues.drained();
 
-    expect(callers).toEqual([{ client: 'sqs', key: 'invoice 17/a' }]);
+    expect(callers).toEqual([{ client: 'sqs', key: 'invoice 17/a', requestId: expect.stringMatching(/./) }]);
   });
 
   it('deletes what the ledger rejected, for that is its final outcome', async () => {

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, test } from 'vitest';
 import { parseEvent } from '../../src/queue/event.ts';
-import { paymentEvent } from './support/events.ts';
+import { followEvent, paymentEvent } from './support/events.ts';
 
 const AMOUNT_RULE = 'must be a whole number of minor units from 1 to 999999999999999';
 
@@ -27,7 +28,7 @@ describe('an inbound event', () => {
 
   it.each([1, 999_999_999_999_999, '999999999999999'])('may have the amount %j', (amount) => {
     const parsed = parseEvent(paymentEvent('event-1', { amount }));
-    expect(parsed.ok && parsed.event.data.amount).toBe(BigInt(amount));
+    expect(parsed).toMatchObject({ ok: true, event: { data: { amount: BigInt(amount) } } });
   });
 
   it.each([
@@ -71,7 +72,7 @@ describe('an inbound event', () => {
       { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`k${n}`, 'v'])) },
       '/data/metadata: must have',
     ],
-    [{ capture: 'manual' }, 'capture'],
+    [{ capture: 'later' }, 'capture'],
   ])('with the data %j is refused', (data, detail) => {
     const parsed = parseEvent(paymentEvent('event-1', data));
     expect(parsed).toMatchObject({ ok: false, reason: 'schema_violation', detail: expect.stringContaining(detail) });
@@ -91,4 +92,41 @@ describe('an inbound event', () => {
     const parsed = parseEvent(paymentEvent('event-1').replace('"source"', '"metadata":{"__proto__":"x"},"source"'));
     expect(parsed).toMatchObject({ ok: false, reason: 'schema_violation' });
   });
+});
+
+describe('an event about a payment', () => {
+  it.each([
+    ['capture', { amount: '7', final: true, reference: 'R' }, { amount: 7n, isLast: true, reference: 'R' }],
+    ['capture', {}, { isLast: undefined }],
+    ['cancel', { description: 'sold out' }, { description: 'sold out' }],
+    ['refund', { amount: 7, metadata: { why: 'broken' } }, { amount: 7n, metadata: { why: 'broken' } }],
+  ] as const)('that asks for a %s with %j is read', (what, data, request) => {
+    expect(parseEvent(followEvent('event-1', what, 'pay_1', data))).toEqual({
+      ok: true,
+      event: { id: 'event-1', type: `payment.${what}_requested`, data: { payment: 'pay_1', request } },
+    });
+  });
+
+  it.each([
+    ['capture', 'pay_1', { amount: 0 }, `/data/amount: ${AMOUNT_RULE}`],
+    ['capture', 'pay_1', { final: 'yes' }, '/data/final: '],
+    ['capture', 'txn_1', {}, '/data/payment: must be the id of a payment'],
+    ['capture', undefined, {}, '/data/payment: '],
+    ['capture', 'pay_1', { isLast: true }, 'isLast'],
+    ['cancel', 'pay_1', { amount: 1 }, 'amount'],
+    ['refund', 'pay_1', { final: true }, 'final'],
+    ['refund', 'pay_1', { reference: '' }, '/data/reference: must not be empty'],
+  ] as const)('that asks for a %s of %s with %j is refused', (what, payment, data, detail) => {
+    const parsed = parseEvent(followEvent('event-1', what, payment as string, data));
+    expect(parsed).toMatchObject({ ok: false, reason: 'schema_violation', detail: expect.stringContaining(detail) });
+  });
+});
+
+test('the document shows events that are taken', () => {
+  const document = readFileSync(new URL('../../docs/queue.md', import.meta.url), 'utf8');
+  const shown = [...document.matchAll(/^```json\n(.*?)^```$/gms)].map(([, body]) => parseEvent(body!));
+  expect(shown).toMatchObject([
+    { ok: true, event: { type: 'payment.requested' } },
+    { ok: true, event: { type: 'payment.capture_requested' } },
+  ]);
 });

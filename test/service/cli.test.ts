@@ -137,18 +137,6 @@ describe('kvitt', () => {
     }
   });
 
-  it('doctor finds a replica set sound', async () => {
-    const { code, stdout } = await run('doctor', '--json');
-    expect(code).toBe(0);
-    const checks = JSON.parse(stdout) as { name: string; ok: boolean }[];
-    expect(checks.map(({ name, ok }) => [name, ok])).toEqual([
-      ['version', true],
-      ['replication', true],
-      ['arbiters', true],
-      ['majority writes', true],
-    ]);
-  });
-
   it('recover finishes what a process left behind', async () => {
     const id = `txn_${uuidv7()}`;
     const legs = [

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { verify } from '../../src/jobs/verify.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
-import { paymentEvent } from '../queue/support/events.ts';
+import { followEvent, paymentEvent } from '../queue/support/events.ts';
 import { startTestSqs, TestQueues, type TestSqs } from '../queue/support/sqs.ts';
-import type { List, Payment } from './support/api.ts';
+import type { List, Payment, Transaction } from './support/api.ts';
 import { listsCaughtUp, useService } from './support/service.ts';
 
 const EVENTS = 40;
@@ -81,6 +81,45 @@ describe('two services that consume one queue', () => {
     const { data } = await service.api.read<List<Payment>>('/v1/payments?reference=greedy');
     expect(data).toMatchObject([{ status: 'rejected', rejection_reason: 'insufficient_funds' }]);
     expect(await queues.deadLetters()).toEqual(new Map());
+  });
+
+  it('capture, cancel and refund once, and keep what the ledger decided against as rejected', async () => {
+    await service.api.createAccounts('carol', 'shop');
+    await service.api.pay('world:EUR', 'carol', 300);
+    const hold = (amount: number) => service.api.pay('carol', 'shop', amount, { capture: 'manual' });
+    const [captured, canceled, paid] = [
+      await hold(100),
+      await hold(50),
+      await service.api.pay('carol', 'shop', 30),
+    ] as const;
+    const events = [
+      followEvent('capture', 'capture', captured.id, { amount: 60, final: true }),
+      followEvent('cancel', 'cancel', canceled.id),
+      followEvent('refund', 'refund', paid.id, { amount: '10', reference: 'back' }),
+    ];
+    await queues.send(...events, ...events, ...[...events].reverse());
+    await queues.drained();
+    await queues.send(
+      followEvent('capture-again', 'capture', captured.id),
+      followEvent('cancel-paid', 'cancel', paid.id),
+    );
+    await queues.drained();
+
+    const statuses = await Promise.all(
+      [captured, canceled, paid].map(({ id }) => service.api.read<Payment>(`/v1/payments/${id}`)),
+    );
+    expect(statuses).toMatchObject([
+      { status: 'captured', amount_captured: '60', amount_held: '0' },
+      { status: 'canceled', amount_captured: '0' },
+      { status: 'posted', amount_refunded: '10' },
+    ]);
+    expect([await posted('carol'), await posted('shop')]).toEqual(['220', '80']);
+    expect(await queues.deadLetters()).toEqual(new Map());
+    const rejected = await service.api.read<List<Transaction>>('/v1/transactions?kind=capture');
+    expect(rejected.data.map(({ status, rejection_reason }) => [status, rejection_reason])).toEqual([
+      ['rejected', 'nothing_held'],
+      ['posted', null],
+    ]);
   });
 
   it('leave a ledger behind that holds', async () => {

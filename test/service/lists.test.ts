@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Book } from '../../src/client/client.ts';
 import { MongoJournal } from '../../src/mongo/journal.ts';
 import {
   type Account,
@@ -129,7 +130,8 @@ describe('the list of payments', () => {
 
   it('has what the journal decided, newest first, each as it is read by itself', async () => {
     expect(all).toHaveLength(WAVES * (PER_WAVE + 1));
-    expect(idsOf(all)).toEqual(idsOf(all).sort().reverse());
+    const place = ({ created_at, id }: Payment) => `${created_at} ${id}`;
+    expect(all.map(place)).toEqual(all.map(place).sort().reverse());
     for (const payment of all.slice(0, 5)) {
       expect(await service.api.read<Payment>(`/v1/payments/${payment.id}`)).toEqual(payment);
     }
@@ -189,7 +191,7 @@ describe('the list of payments', () => {
     await listsCaughtUp(service.db);
     expect((await service.api.read<List<Payment>>('/v1/payments?limit=100')).data).toEqual(all);
     const indexes = await service.db.collection('payments').indexes();
-    expect(indexes.map(({ name }) => name)).toContain('account');
+    expect(indexes.map(({ name }) => name)).toContain('account_newest');
     const headers = { authorization: `Bearer ${service.environment.BOOTSTRAP_API_KEY}` };
     const metrics = await fetch(`${service.api.address}/metrics`, { headers });
     expect(await metrics.text()).toMatch(/^kvitt_payments_view_lag_seconds \d/m);
@@ -273,4 +275,20 @@ describe('the trial balance', () => {
       accounts: data.length,
     });
   });
+});
+
+it('tells how far each book goes, as the journal has it', async () => {
+  const { data } = await service.api.read<List<Book>>('/v1/books');
+  const tips = await Promise.all([0, 1].map((book) => new MongoJournal(service.db).tip(book)));
+  expect(data).toEqual(
+    tips.map((tip) => ({
+      object: 'book',
+      book: tip!.book,
+      height: tip!.height,
+      hash: Buffer.from(tip!.hash).toString('hex'),
+      term: tip!.term,
+      at: new Date(tip!.at).toISOString(),
+      leader: null,
+    })),
+  );
 });

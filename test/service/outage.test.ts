@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readConfig } from '../../src/config.ts';
-import { freePort } from '../../src/demo/service-process.ts';
 import { generateApiKey } from '../../src/http/auth.ts';
 import { verify } from '../../src/jobs/verify.ts';
 import { createLog } from '../../src/log.ts';
 import { type Service, startService } from '../../src/main.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
 import { type EmbeddedReplicaSet, startEmbeddedReplicaSet } from '../../src/mongo/embedded.ts';
+import { freePort } from '../../src/mongo/free-ports.ts';
 import { requireMongod } from '../../src/mongo/mongod-binary.ts';
 import { endMongod } from '../../src/mongo/mongod-process.ts';
 import { connectClient } from '../support/database.ts';
@@ -56,7 +56,7 @@ describe('a MongoDB that is no replica set', () => {
   it('makes kvitt doctor end with 1', async () => {
     const { code, stdout } = await kvitt(['doctor'], { MONGODB_URI: uri });
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^BROKEN +replication +it is not a replica set/m);
+    expect(stdout).toMatch(/^fail +replication +it is not a replica set/m);
   });
 });
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { freePort } from '../../src/demo/service-process.ts';
+import { freePort } from '../../src/mongo/free-ports.ts';
 import { Kvitt } from './support/kvitt.ts';
 import { useService } from './support/service.ts';
 

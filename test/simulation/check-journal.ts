@@ -1,5 +1,6 @@
 import type { Claim } from '../../src/ledger/ports.ts';
 import type { Account, Command, Entry, StoredBlock } from '../../src/ledger/types.ts';
+import { lifeCycleFaultsOf } from './check-life-cycle.ts';
 
 /** What a caller was told of its command. That nothing was written is meant of this call, not of others by its key. */
 export interface Told {
@@ -24,7 +25,6 @@ export function faultsOf({ blocks, claims, accounts, told }: World): string[] {
   const byId = new Map<string, { entry: Entry; book: number }[]>();
   const homes = new Map(accounts.map(({ id, book }) => [id, book]));
   const balances = new Map(accounts.map(({ id }) => [id, 0n]));
-  const limits = new Map(accounts.map((account) => [account.id, account]));
   const below = new Map<number, { height: number; hash: Uint8Array; at: number }>();
   for (const block of [...blocks].sort((a, b) => a.height - b.height)) {
     const { height, hash, at } = below.get(block.book) ?? { height: 0, hash: new Uint8Array(32), at: 0 };
@@ -40,9 +40,6 @@ export function faultsOf({ blocks, claims, accounts, told }: World): string[] {
         const balance = (balances.get(account) ?? 0n) + amount;
         balances.set(account, balance);
         if (posted !== balance) faults.push(`${entry.id} says ${account} has ${posted}, and it has ${balance}`);
-        const { minBalance = null, maxBalance = null } = limits.get(account) ?? {};
-        if (amount < 0n && minBalance !== null && balance < minBalance) faults.push(`${account} fell to ${balance}`);
-        if (amount > 0n && maxBalance !== null && balance > maxBalance) faults.push(`${account} rose to ${balance}`);
       }
     }
   }
@@ -76,7 +73,7 @@ export function faultsOf({ blocks, claims, accounts, told }: World): string[] {
     if (own !== id) faults.push(`${key} was answered with ${id} and is ${own || 'lost'}`);
     else if (outcome !== answer) faults.push(`${key} was told ${answer} and is ${outcome}`);
   }
-  return faults;
+  return [...faults, ...lifeCycleFaultsOf({ blocks, claims, accounts })];
 }
 
 function unbalancedIn({ postings }: Entry): string[] {
@@ -91,8 +88,10 @@ type Outcome = 'posted' | 'rejected';
  * What the entries of one command amount to, judged by the money alone: every account got exactly its leg, or nobody
  * anything. What an account could not take stands on its book's suspense account. Else: what is wrong.
  */
-function outcomeOf({ legs }: Command, parts: readonly { entry: Entry; book: number }[]): string {
+function outcomeOf({ legs: asked, hold }: Command, parts: readonly { entry: Entry; book: number }[]): string {
   if (parts.length === 0) return 'was claimed and stands nowhere';
+  // What is only held does not move.
+  const legs = hold ? [] : asked;
   const places = parts.map(({ entry, book }) => `${book}/${entry.span?.part ?? 'whole'}`);
   if (new Set(places).size < places.length) return `stands twice: ${places.join(' ')}`;
   const moved = new Map<string, bigint>();

@@ -168,7 +168,7 @@ describe('the checker of a journal', () => {
           ? { ...account, maxBalance: 9n }
           : account,
     );
-    expect(faultsOf({ ...sound, accounts })).toEqual(['world fell to -100', 'c rose to 10']);
+    expect(faultsOf({ ...sound, accounts })).toEqual(['world is below -99', 'c is above 9']);
   });
 
   it('finds a missing block, one that does not follow and a time that goes back', () => {

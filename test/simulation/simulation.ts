@@ -2,9 +2,10 @@ import { Engine, type EngineLimits } from '../../src/ledger/engine.ts';
 import { isTransient, LedgerError } from '../../src/ledger/errors.ts';
 import type { Log } from '../../src/ledger/ports.ts';
 import type { Command } from '../../src/ledger/types.ts';
-import { anAccount, aPayment } from '../support/commands.ts';
+import { aChange, aHold, anAccount, aPayment, following } from '../support/commands.ts';
 import { type Faults, MemoryStore, NO_FAULTS } from '../support/memory-store.ts';
 import { faultsOf, type Told } from './check-journal.ts';
+import { type Member, VirtualCluster } from './virtual-cluster.ts';
 import { Host, VirtualWorld } from './virtual-world.ts';
 
 const COMMANDS = 60;
@@ -40,6 +41,10 @@ export interface Mix {
   readonly awayMs?: number;
   /** Money goes from any book to any other, some of it from and to several accounts at once. */
   readonly crossing?: boolean;
+  /** Payments are held, captured, canceled, refunded and reversed; accounts are frozen, limited and closed. */
+  readonly lifeCycle?: boolean;
+  /** Each book is led by one process; it goes to another with this probability. Messages between them are lost, too. */
+  readonly leadersMove?: number;
 }
 
 export interface Life {
@@ -66,6 +71,7 @@ const nobodyListens = () => undefined;
 class Process {
   readonly host: Host;
   readonly engine: Engine;
+  readonly member: Member;
   readonly #died: Promise<'died'>;
   #die: () => void = () => {};
 
@@ -74,9 +80,21 @@ class Process {
     readonly mix: Mix,
     world: VirtualWorld,
     onError: Log['error'],
+    cluster: VirtualCluster | null,
   ) {
     this.host = new Host(world);
     this.jump();
+    this.#died = new Promise((resolve) => {
+      this.#die = () => resolve('died');
+    });
+    this.member = {
+      died: this.#died,
+      isDead: () => this.host.isDead,
+      carryOn: (work) => this.engine.carryOn([work])[0]!,
+      lead: (book) => this.engine.lead(book),
+      leave: (book) => this.engine.leave(book),
+    };
+    cluster?.join(this.member);
     const carry = this.host.carry.bind(this.host);
     this.engine = new Engine({
       journal: store.journal(carry),
@@ -85,9 +103,7 @@ class Process {
       log: { debug: nobodyListens, info: nobodyListens, warn: nobodyListens, error: onError },
       runtime: this.host.runtime,
       limits: { ...LIMITS, ...mix.limits },
-    });
-    this.#died = new Promise((resolve) => {
-      this.#die = () => resolve('died');
+      ...(cluster ? { leadership: cluster.portOf(() => this.member) } : {}),
     });
     this.engine.start();
   }
@@ -123,11 +139,15 @@ class Process {
 class Simulation {
   readonly #told: Told[] = [];
   readonly #stopping: Promise<void>[] = [];
+  /** Payments and transactions that may be followed, and those that are known to stand. */
+  readonly #made = new Map<string, Command>();
+  readonly #posted: Command[] = [];
   /** What engines hold for an error happens in no sound world. */
   readonly #errors: string[] = [];
   readonly #books: number;
   readonly #accounts: number;
   readonly #processes: Process[];
+  readonly #cluster: VirtualCluster | null;
 
   constructor(
     readonly world: VirtualWorld,
@@ -137,12 +157,15 @@ class Simulation {
     this.#books = mix.books ?? 1;
     this.#accounts = mix.accounts ?? 6;
     this.#openAccounts();
+    this.#cluster =
+      mix.leadersMove === undefined ? null : new VirtualCluster(world, this.#books, mix.faults.answerLost);
     this.#processes = Array.from({ length: mix.engines }, () => this.#start());
   }
 
   async run(): Promise<Life> {
     const { store } = this;
     const away = this.#goAway();
+    for (let book = 0; book < this.#books; book++) void this.#cluster?.move(book, this.#any().member);
     await Promise.all(Array.from({ length: COMMANDS }, (_, n) => this.#call(n)));
     await away;
     store.faults = { ...NO_FAULTS, latencyMs: this.mix.faults.latencyMs };
@@ -159,7 +182,7 @@ class Simulation {
   }
 
   #start(): Process {
-    return new Process(this.store, this.mix, this.world, (_, message) => this.#errors.push(message));
+    return new Process(this.store, this.mix, this.world, (_, message) => this.#errors.push(message), this.#cluster);
   }
 
   #openAccounts(): void {
@@ -187,7 +210,10 @@ class Simulation {
     await runtime.sleep(20 * random());
     const command = this.#command(n);
     this.#disturb();
-    this.#told.push(await this.#any().ask(command));
+    const told = await this.#any().ask(command);
+    this.#told.push(told);
+    const made = told.answer === 'posted' ? this.#made.get(told.id!) : undefined;
+    if (made) this.#posted.push(made);
     // The same key at another engine, under another id or the same.
     const id = random() < 0.5 ? `txn_again_${n}` : command.id;
     if (random() < 0.4) this.#told.push(await this.#any().ask({ ...command, id }));
@@ -197,6 +223,7 @@ class Simulation {
     // Some keys come again with another request, before or after their first.
     const key = `k${this.world.random() < 0.3 ? this.#pick(n + 1) : n}`;
     const named = { id: `txn_${n}`, key };
+    if (this.mix.lifeCycle) return this.#lifeCycle(named);
     if (this.mix.crossing) return this.#crossing(named);
     const source = this.#pick(this.#accounts);
     const from = this.world.random() < 0.3 ? `world${source % this.#books}` : `a${source}`;
@@ -221,9 +248,45 @@ class Simulation {
     return aPayment('x', 'y', 1n, { ...named, kind: 'transaction', legs, fingerprint });
   }
 
+  #lifeCycle(named: Pick<Command, 'id' | 'key'>): Command {
+    const account = `a${this.#pick(this.#accounts)}`;
+    const earlier = this.#posted.length > 0 ? this.#posted[this.#pick(this.#posted.length)] : undefined;
+    const fate = this.#pick(12);
+    if (fate === 0) {
+      const status = (['frozen', 'open', 'open', 'closed'] as const)[this.#pick(4)]!;
+      return aChange({ account, status }, named);
+    }
+    if (fate === 1) return aChange({ account, minBalance: BigInt(-10 * this.#pick(5)) }, named);
+    if (fate < 7 && earlier) {
+      const book = this.store.accounts.get(earlier.legs[0]!.account)!.book;
+      const isWhole = earlier.kind === 'transaction';
+      const kind = (['capture', 'capture', 'cancel', 'expiry', 'refund'] as const)[this.#pick(5)]!;
+      const amount = kind === 'cancel' || kind === 'expiry' ? 0n : BigInt(1 + this.#pick(20));
+      if (isWhole) return following('reversal', earlier, 0n, { ...named, book });
+      return following(kind, earlier, amount, { ...named, book, isLast: kind === 'capture' && this.#pick(3) === 0 });
+    }
+    const from = this.#pick(2) === 0 ? `world${this.#pick(this.#books)}` : account;
+    const to = `a${this.#pick(this.#accounts)}`;
+    if (from === to) return this.#lifeCycle(named);
+    const amount = BigInt(1 + this.#pick(40));
+    const expiresAt = this.#pick(2) === 0 ? null : Math.round(this.world.runtime.now() + 40 * this.world.random());
+    const made = [
+      aPayment(from, to, amount, named),
+      aPayment(from, to, amount, { ...named, kind: 'transaction', fingerprint: `${from}>${to} ${amount}` }),
+      aHold(from, to, amount, {
+        ...named,
+        hold: { expiresAt },
+        fingerprint: `hold ${from}>${to} ${amount} ${expiresAt}`,
+      }),
+    ][this.#pick(3)]!;
+    this.#made.set(named.id, made);
+    return made;
+  }
+
   #disturb(): void {
     const { random } = this.world;
-    const { restarts = 0, dies = 0, freezes = 0, clockOffMs = 0 } = this.mix;
+    const { restarts = 0, dies = 0, freezes = 0, clockOffMs = 0, leadersMove = 0 } = this.mix;
+    if (random() < leadersMove) void this.#cluster?.move(this.#pick(this.#books), this.#any().member);
     const n = this.#pick(this.#processes.length);
     const process = this.#processes[n]!;
     if (random() < restarts) {

@@ -11,7 +11,7 @@ import type {
   Runtime,
 } from '../../src/ledger/ports.ts';
 import { systemRuntime } from '../../src/ledger/runtime.ts';
-import type { Account, Balance, Block, Placed, StoredBlock } from '../../src/ledger/types.ts';
+import type { Account, AccountTip, Block, Placed, Settlement, StoredBlock } from '../../src/ledger/types.ts';
 
 export interface Faults {
   /** Probability that a write takes effect, of several blocks at least the first, and its answer is lost. */
@@ -66,6 +66,7 @@ export class MemoryStore implements AccountsPort {
       read: (book, from, limit) => read(() => this.ofBook(book).slice(from - 1, from - 1 + limit)),
       findEntries: (ids) => read(() => this.placed().filter(({ entry }) => ids.includes(entry.id))),
       balances: (accounts) => read(() => this.balances(accounts)),
+      settlements: (ids) => read(() => this.settlements(ids)),
     };
   }
 
@@ -94,6 +95,7 @@ export class MemoryStore implements AccountsPort {
     return {
       load: (ids) => carry(() => this.load(ids)),
       ensure: (accounts) => carry(() => this.ensure(accounts)),
+      announceChanges: (ids) => carry(() => this.announceChanges(ids)),
     };
   }
 
@@ -107,6 +109,10 @@ export class MemoryStore implements AccountsPort {
     });
   }
 
+  announceChanges(_ids: readonly string[]): Promise<void> {
+    return this.#read(() => undefined);
+  }
+
   ofBook(book: number): StoredBlock[] {
     return [...this.blocks.values()].filter((block) => block.book === book).sort((a, b) => a.height - b.height);
   }
@@ -117,15 +123,31 @@ export class MemoryStore implements AccountsPort {
     );
   }
 
-  balances(accounts: readonly string[]): Map<string, Balance> {
+  balances(accounts: readonly string[]): Map<string, AccountTip> {
     const wanted = new Set(accounts);
-    const found = new Map<string, Balance>();
-    for (const { entry, height, at } of this.placed().sort((a, b) => a.height - b.height)) {
+    const found = new Map<string, AccountTip>();
+    const never = { posted: 0n, held: 0n, height: 0, at: 0 };
+    for (const { entry, height, at } of this.#inOrder()) {
       for (const { account, posted, held } of entry.postings) {
-        if (wanted.has(account)) found.set(account, { posted, held, height, at });
+        if (wanted.has(account)) found.set(account, { ...found.get(account), posted, held, height, at });
       }
+      if (!entry.changed || !wanted.has(entry.changed.account)) continue;
+      const { account, ...state } = entry.changed;
+      found.set(account, { ...(found.get(account) ?? never), state });
     }
     return found;
+  }
+
+  settlements(ids: readonly string[]): Map<string, Settlement> {
+    const found = new Map<string, Settlement>();
+    for (const { entry } of this.#inOrder()) {
+      if (entry.settlement && ids.includes(entry.settlement.id)) found.set(entry.settlement.id, entry.settlement);
+    }
+    return found;
+  }
+
+  #inOrder(): Placed[] {
+    return this.placed().sort((a, b) => a.height - b.height);
   }
 
   async #append(blocks: readonly EncodedBlock[]): Promise<AppendResult> {

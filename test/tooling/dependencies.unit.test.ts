@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const IMPORTS = 'lint/style/noRestrictedImports';
 const ENVIRONMENT = 'lint/style/noProcessEnv';
+
+/** All of src/ but what wires. */
+const ROOMS = readdirSync(join(ROOT, 'src'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'wiring')
+  .map(({ name }) => name);
 
 /** File, its text, and the rule that must refuse it; null: nothing may. */
 const PLANTED: readonly (readonly [file: string, text: string, rule: string | null])[] = [
@@ -19,24 +24,70 @@ const PLANTED: readonly (readonly [file: string, text: string, rule: string | nu
   ['src/ledger/later.ts', `export const mongo = await import('../mongo/client.ts');`, IMPORTS],
   ['src/ledger/again.ts', `export { a } from '../mongo/client.ts';`, IMPORTS],
   ['src/ledger/web.ts', `import 'fastify';`, IMPORTS],
+  ['src/ledger/traces.ts', `import '@opentelemetry/api';`, IMPORTS],
+  ['src/ledger/traced.ts', `import '../tracing/tracing.ts';`, IMPORTS],
   ['src/ledger/queue.ts', `import '@aws-sdk/client-sqs';`, IMPORTS],
   ['src/payments/ledger.ts', `import '../ledger/types.ts';`, null],
   ['src/payments/mongo.ts', `import '../mongo/client.ts';`, IMPORTS],
   ['src/payments/around.ts', `import '../../src/mongo/client.ts';`, IMPORTS],
+  ['src/resources/payments.ts', `import '../payments/types.ts';`, null],
+  ['src/resources/http.ts', `import '../http/app.ts';`, IMPORTS],
+  ['src/events/own.ts', `import '../payments/types.ts';\nimport '../resources/present.ts';`, null],
+  ['src/events/mongo.ts', `import '../mongo/client.ts';`, IMPORTS],
+  ['src/events/driver.ts', `import '@aws-sdk/client-sqs';`, IMPORTS],
+  ['src/webhooks/own.ts', `import '../events/types.ts';\nimport 'undici';`, null],
+  ['src/webhooks/mongo.ts', `import 'mongodb';`, IMPORTS],
+  ['src/events/webhooks.ts', `import '../webhooks/types.ts';`, IMPORTS],
+  ['src/payments/events.ts', `import '../events/types.ts';`, IMPORTS],
   ['src/mongo/ports.ts', `import '../ledger/ports.ts';\nimport '../payments/types.ts';\nimport 'mongodb';`, null],
   ['src/mongo/http.ts', `import '../http/app.ts';`, IMPORTS],
   ['src/mongo/migrate.ts', `import '../../migrations/0001.ts';`, null],
   ['src/http/payments.ts', `import '../payments/types.ts';\nimport 'fastify';`, null],
+  ['src/http/events.ts', `import '../events/types.ts';\nimport '../resources/present.ts';`, null],
   ['src/http/mongo.ts', `import '../mongo/client.ts';`, IMPORTS],
   ['src/http/routes/own.ts', `import '../../payments/types.ts';\nimport '../problem.ts';`, null],
   ['src/http/routes/queue.ts', `import '../../queue/event.ts';`, IMPORTS],
   ['src/queue/payments.ts', `import '../payments/types.ts';\nimport '@aws-sdk/client-sqs';`, null],
+  ['src/queue/events.ts', `import '../events/types.ts';`, null],
   ['src/queue/http.ts', `import '../http/app.ts';`, IMPORTS],
+  ['src/queue/traces.ts', `import '@opentelemetry/api';`, IMPORTS],
+  [
+    'src/tracing/own.ts',
+    `import '../ledger/ports.ts';\nimport '../http/ports.ts';\nimport '@opentelemetry/api';`,
+    null,
+  ],
+  ['src/tracing/queue.ts', `import '../queue/ports.ts';`, null],
+  ['src/tracing/http.ts', `import '../http/app.ts';`, IMPORTS],
+  ['src/tracing/consumer.ts', `import '../queue/consumer.ts';`, IMPORTS],
+  ['src/tracing/mongo.ts', `import '../mongo/client.ts';`, IMPORTS],
+  ['src/tracing/driver.ts', `import 'mongodb';`, IMPORTS],
   ['src/jobs/payments.ts', `import '../payments/types.ts';`, null],
   ['src/jobs/mongo.ts', `import '../mongo/client.ts';`, IMPORTS],
   ['src/jobs/environment.ts', `export const a = process.env.HOME;`, ENVIRONMENT],
   ['src/http/environment.ts', `import { env } from 'node:process';\n\nexport const a = env.HOME;`, ENVIRONMENT],
+  ['src/zookeeper/ledger.ts', `import '../ledger/types.ts';`, IMPORTS],
+  ['src/cloudname/zookeeper.ts', `import '../zookeeper/session.ts';`, null],
+  ['src/cloudname/ledger.ts', `import '../ledger/types.ts';`, IMPORTS],
+  ['src/cluster/own.ts', `import '../ledger/types.ts';\nimport '../cloudname/claim.ts';`, null],
+  ['src/cluster/mongo.ts', `import '../mongo/client.ts';`, IMPORTS],
+  ['src/cluster/http.ts', `import '../http/app.ts';`, IMPORTS],
+  ['src/client/own.ts', `import '../cloudname/cloudname.ts';\nimport '../http/schemas/requests.ts';`, null],
+  ['src/client/http.ts', `import '../http/app.ts';`, IMPORTS],
   ['src/config.ts', `export const a = process.env.HOME;`, null],
+  ['src/main.ts', `import './wiring/storage.ts';\nimport './mongo/client.ts';`, null],
+  ['src/cli.ts', `import './main.ts';\nimport './wiring/storage.ts';`, null],
+  ['src/metrics.ts', `import './wiring/storage.ts';`, IMPORTS],
+  ['src/log.ts', `import './main.ts';`, IMPORTS],
+  ['src/wiring/own.ts', `import '../mongo/client.ts';\nimport './storage.ts';`, null],
+  ['src/wiring/main.ts', `import '../main.ts';`, IMPORTS],
+  ['src/doctor/own.ts', `import '../config.ts';\nimport '../mongo/client.ts';`, null],
+  ['src/doctor/around.ts', `import '../../src/wiring/storage.ts';`, IMPORTS],
+  ['src/http/routes/wiring.ts', `import '../../wiring/http.ts';`, IMPORTS],
+  ['src/http/routes/main.ts', `import '../../main.ts';`, IMPORTS],
+  ...ROOMS.flatMap((room): typeof PLANTED => [
+    [`src/${room}/wiring.ts`, `import '../wiring/storage.ts';`, IMPORTS],
+    [`src/${room}/start.ts`, `import '../main.ts';`, IMPORTS],
+  ]),
   ['src/payments/promise.ts', 'async function a() {}\na();', 'lint/nursery/noFloatingPromises'],
 ];
 

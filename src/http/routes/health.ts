@@ -32,7 +32,7 @@ const readyz = {
 const metricsOperation = operation('operations', [], {
   tags,
   summary: 'Metrics in the Prometheus text format',
-  response: { 200: z.string() },
+  response: { 200: { description: 'Metrics.', content: { 'text/plain': { schema: z.string() } } } },
 });
 
 export function healthRoutes(health: HealthPort): FastifyPluginAsyncZod {

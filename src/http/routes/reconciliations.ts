@@ -2,11 +2,11 @@ import { finished, PassThrough, Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Page, PageQuery } from '../../payments/types.ts';
+import { presentList } from '../../resources/present.ts';
+import { listOf } from '../../resources/schemas.ts';
 import { BODY_CODES, operation } from '../operation.ts';
-import { presentList } from '../present.ts';
 import { ProblemError } from '../problem.ts';
 import { noQuery, pageQuery, toPage } from '../schemas/queries.ts';
-import { listOf } from '../schemas/resources.ts';
 
 const UPLOAD_BYTES_MAX = 50 * 1_048_576;
 
@@ -71,9 +71,14 @@ const itemResource = z
   })
   .meta({ id: 'ReconciliationItem' });
 
+/** For the OpenAPI document only: it is read as a stream. */
+const statement = z
+  .unknown()
+  .meta({ type: 'string', description: 'The CSV, UTF-8, its columns named in the first line.' });
+
 const tags = ['reconciliations'];
 
-const start = operation('operations', [...BODY_CODES, 'overloaded'], {
+const start = operation('operations', [...BODY_CODES, 'overloaded', 'outcome_unknown'], {
   tags,
   summary: 'Compare a bank statement (CSV) with the ledger',
   description:
@@ -81,6 +86,7 @@ const start = operation('operations', [...BODY_CODES, 'overloaded'], {
     'It is read before the answer and compared after it. 400 names the line that is wrong.',
   consumes: ['text/csv'],
   querystring: startQuery,
+  body: statement,
   response: { 202: reconciliationResource },
 });
 
@@ -105,7 +111,8 @@ export function reconciliationRoutes(jobs: ReconciliationJobs): FastifyPluginAsy
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('text/csv', (_request, payload, done) => done(null, payload));
     app.addContentTypeParser('*', (_request, _payload, done) => done(notCsv()));
-    app.post('/v1/reconciliations', { ...start, bodyLimit: UPLOAD_BYTES_MAX }, async (request, reply) => {
+    const config = { ...start.config, audited: 'reconciliation_started' } as const;
+    app.post('/v1/reconciliations', { ...start, config, bodyLimit: UPLOAD_BYTES_MAX }, async (request, reply) => {
       const { window_days: windowDays, ...query } = request.query;
       const { body } = request;
       if (!(body instanceof Readable)) throw notCsv();

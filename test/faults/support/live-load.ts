@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import type { Db, MongoClient } from 'mongodb';
 import { expect } from 'vitest';
 import type { Command, StoredBlock } from '../../../src/ledger/types.ts';
@@ -18,6 +19,7 @@ const RUSH_TICK_MS = 5;
 const ATTEMPTS_MAX = 60;
 const PROGRESS_MS_MAX = 60_000;
 const RECOVERED_MS_MAX = 30_000;
+const STATUS_MS_MAX = 5_000;
 
 /** A call, in the order of answers. */
 export interface Call {
@@ -92,9 +94,25 @@ export class LiveLoad {
     const from = performance.now();
     const since = (process: number) =>
       this.acknowledged().filter((call) => call.process === process && call.calledAt > from).length;
-    await expect
-      .poll(() => Math.min(...processes.map(since)), { timeout: PROGRESS_MS_MAX, interval: 100 })
-      .toBeGreaterThan(calls);
+    try {
+      await expect
+        .poll(() => Math.min(...processes.map(since)), { timeout: PROGRESS_MS_MAX, interval: 100 })
+        .toBeGreaterThan(calls);
+    } catch (error) {
+      throw new Error(`payments do not go on: ${await this.#situation(processes.map(since))}`, { cause: error });
+    }
+  }
+
+  /** Who has come how far, and what the members of the replica set say of themselves: for whoever reads the failure. */
+  async #situation(acknowledged: readonly number[]): Promise<string> {
+    const status = { replSetGetStatus: 1, maxTimeMS: STATUS_MS_MAX };
+    const set = await this.client
+      .db('admin')
+      .command(status)
+      .catch((error: unknown) => String(error));
+    const stats = this.takers.map(({ stats }) => stats?.() ?? null);
+    const last = this.calls.slice(-3).map(({ process, told, answeredAt }) => ({ process, ...told, answeredAt }));
+    return inspect({ acknowledged, stats, last, now: performance.now(), set }, { depth: 6, breakLength: 120 });
   }
 
   /**

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, ServiceProcess } from '../../../src/demo/service-process.ts';
+import { ServiceProcess } from '../../../src/demo/service-process.ts';
 import type { Command } from '../../../src/ledger/types.ts';
+import { freePort } from '../../../src/mongo/free-ports.ts';
+import type { Place } from '../../../src/mongo/mongod-process.ts';
 import { Api, type Balance as BalanceResource, type Problem, type Transaction } from '../../service/support/api.ts';
 import type { Told } from '../../simulation/check-journal.ts';
 import { BOOKS } from './load.ts';
@@ -13,8 +15,12 @@ export interface ServicePlan {
   readonly apiKey: string;
   /** For its logs. */
   readonly folder: string;
+  /** Where it runs and is reached; by default here. */
+  readonly place?: Place;
   readonly settings?: Readonly<Record<string, string>>;
 }
+
+const HERE: Place = { host: '127.0.0.1', within: [] };
 
 /** A transaction when it is posted, else a problem. */
 type TransactionAnswer = Pick<Transaction, 'id'> & Pick<Problem, 'code' | 'retryable' | 'transaction_id'>;
@@ -65,6 +71,10 @@ export class ServiceTaker implements Taker {
     return { posted: BigInt(posted), height };
   };
 
+  get process(): ServiceProcess {
+    return this.#process;
+  }
+
   get address(): string {
     return this.#process.address;
   }
@@ -94,18 +104,20 @@ export class ServiceTaker implements Taker {
 
   async #startAnother(): Promise<void> {
     const port = await freePort();
-    const { uri, database, apiKey, folder, settings } = this.plan;
-    const address = `http://127.0.0.1:${port}`;
+    const { uri, database, apiKey, folder, settings, place = HERE } = this.plan;
+    const address = `http://${place.host}:${port}`;
     const environment = {
       MONGODB_URI: uri,
       MONGODB_DATABASE: database,
+      HTTP_HOST: place.host,
       HTTP_PORT: String(port),
       BOOKS: String(BOOKS),
       BOOTSTRAP_API_KEY: apiKey,
       RECOVERY_AFTER_SECONDS: '1',
       ...settings,
     };
-    const another = new ServiceProcess(address, environment, join(folder, `service-${++this.#starts}.log`));
+    const log = join(folder, `service-${place.host}-${port}-${++this.#starts}.log`);
+    const another = new ServiceProcess(address, environment, log, undefined, place.within);
     await another.start();
     this.#process = another;
     this.#api = new Api(address, apiKey);

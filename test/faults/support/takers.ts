@@ -17,6 +17,8 @@ export interface Taker {
   tell(command: Command): Promise<Told>;
   /** An account's balance; null: it was never posted to. Absent: this one is asked for none. */
   readonly balance?: (account: string) => Promise<BalanceTold | null>;
+  /** Its own figures, for whoever looks into a failure. */
+  readonly stats?: () => object;
   /** Ends in order. May be called twice. */
   stop(): Promise<void>;
 }
@@ -46,6 +48,8 @@ export class EngineTaker implements Taker {
     const journal = new MongoJournal(this.client.db(this.database));
     return (await journal.balances([account])).get(account) ?? null;
   };
+
+  readonly stats = (): object => this.engine.stats();
 
   async stop(): Promise<void> {
     await this.engine.stop(0);

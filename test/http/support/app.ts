@@ -1,11 +1,14 @@
 /** An app over {@link MemoryPayments}, with one key for everything, and short ways to ask it. */
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import pino from 'pino';
+import type { Events } from '../../../src/events/feed.ts';
 import { buildApp } from '../../../src/http/app.ts';
 import { CachingAuthenticator, generateApiKey, hashApiKey } from '../../../src/http/auth.ts';
 import { type ApiKeyRecord, type HttpSettings, type Readiness, SCOPES } from '../../../src/http/ports.ts';
 import type { ReconciliationJobs } from '../../../src/http/routes/reconciliations.ts';
+import { logOptions } from '../../../src/log.ts';
 import { PaymentsError } from '../../../src/payments/types.ts';
+import type { Webhooks } from '../../../src/webhooks/types.ts';
 import { MemoryPayments } from './memory-payments.ts';
 
 export class MemoryApiKeys {
@@ -35,8 +38,25 @@ const NO_RECONCILIATIONS: ReconciliationJobs = {
   items: async (id) => notKept(id),
 };
 
+const NO_EVENTS: Events = {
+  page: async () => ({ data: [], hasMore: false, nextCursor: 'djE' }),
+  get: async (id) => notKept(id),
+};
+
+const NO_WEBHOOKS: Webhooks = {
+  create: async () => notKept('webhook endpoint'),
+  list: async () => [],
+  get: async (id) => notKept(id),
+  remove: async (id) => notKept(id),
+  rotate: async (id) => notKept(id),
+  enable: async (id) => notKept(id),
+  disable: async (id) => notKept(id),
+  deliveries: async (id) => notKept(id),
+  redeliver: async (id) => notKept(id),
+};
+
 function notKept(id: string): never {
-  throw new PaymentsError('not_found', `there is no reconciliation ${id}`);
+  throw new PaymentsError('not_found', `there is no ${id}`);
 }
 
 const SETTINGS: HttpSettings = {
@@ -59,6 +79,8 @@ export interface TestApp {
   /** Lines of the log, at every level. */
   readonly logged: Record<string, unknown>[];
   readonly measured: { method: string; route: string; status: number }[];
+  /** What was kept of what operators did; with a failure nothing is. */
+  readonly audited: { readonly entries: object[]; failure: Error | null };
   readonly readiness: { answer: Readiness };
   inject(options: InjectOptions): Promise<LightMyRequestResponse>;
   get(url: string): Promise<LightMyRequestResponse>;
@@ -72,18 +94,27 @@ export async function testApp(settings: Partial<HttpSettings> = {}): Promise<Tes
   const key = keys.add();
   const logged: TestApp['logged'] = [];
   const measured: TestApp['measured'] = [];
+  const audited: TestApp['audited'] = { entries: [], failure: null };
   const readiness = { answer: { ready: true, checks: { mongodb: 'ok' } } as Readiness };
   const app = await buildApp({
     payments,
+    events: NO_EVENTS,
+    webhooks: NO_WEBHOOKS,
     reconciliations: NO_RECONCILIATIONS,
     auth: new CachingAuthenticator(keys),
+    audit: {
+      record: async (entry) => {
+        if (audited.failure !== null) throw audited.failure;
+        audited.entries.push(entry);
+      },
+    },
     health: { readiness: async () => readiness.answer },
     metrics: {
       contentType: 'text/plain; version=0.0.4',
       render: async () => 'kvitt_up 1\n',
       requestEnded: (method, route, status) => measured.push({ method, route, status }),
     },
-    log: pino({ level: 'trace' }, { write: (line: string) => logged.push(JSON.parse(line)) }),
+    log: pino(logOptions('trace'), { write: (line: string) => logged.push(JSON.parse(line)) }),
     settings: { ...SETTINGS, ...settings },
   });
   const inject = (options: InjectOptions) =>
@@ -96,6 +127,7 @@ export async function testApp(settings: Partial<HttpSettings> = {}): Promise<Tes
     key,
     logged,
     measured,
+    audited,
     readiness,
     inject,
     get: (url) => inject({ method: 'GET', url }),

@@ -5,8 +5,11 @@
 import { LedgerError } from '../../../src/ledger/errors.ts';
 import type { Leg, Posting, RejectionReason } from '../../../src/ledger/types.ts';
 import {
+  type AccountChange,
   type AccountView,
   type Answer,
+  type BalanceSums,
+  type BalancesView,
   type BalanceView,
   type Caller,
   type CreateAccount,
@@ -18,10 +21,13 @@ import {
   type Payments,
   PaymentsError,
   type PaymentView,
+  type StatementFilter,
   type StatementLine,
+  type TransactionFilter,
   type TransactionView,
   type TrialBalanceRow,
 } from '../../../src/payments/types.ts';
+import { paymentViewOf } from '../../support/payment-view.ts';
 
 const EPOCH_MS = Date.UTC(2026, 0, 31, 12);
 
@@ -30,6 +36,7 @@ export class MemoryPayments implements Payments {
   /** Thrown by the next calls while set. */
   failure: Error | null = null;
   lastFilter: PaymentFilter | null = null;
+  lastLevel: number | undefined;
   private readonly accounts = new Map<string, AccountView>();
   private readonly posted = new Map<string, bigint>();
   private readonly transactions: TransactionView[] = [];
@@ -48,6 +55,7 @@ export class MemoryPayments implements Payments {
       id: request.id,
       currency: request.currency,
       book: 0,
+      status: 'open',
       minBalance: request.minBalance === undefined ? (request.id.startsWith('world:') ? null : 0n) : request.minBalance,
       maxBalance: request.maxBalance ?? null,
       metadata: request.metadata ?? {},
@@ -68,9 +76,19 @@ export class MemoryPayments implements Payments {
     return this.account(id);
   }
 
-  async listAccounts(page: PageQuery): Promise<Page<AccountView>> {
+  async updateAccount(id: string, change: (account: AccountView) => AccountChange): Promise<AccountView> {
     this.called();
-    return paged([...this.accounts.values()].reverse(), page, (account) => account.id);
+    const changed = { ...this.account(id), ...change(this.account(id)) };
+    this.accounts.set(id, changed);
+    return changed;
+  }
+
+  async listAccounts(page: PageQuery, prefix?: string): Promise<Page<AccountView>> {
+    this.called();
+    const all = [...this.accounts.values()];
+    if (prefix === undefined) return paged(all.reverse(), page, (account) => account.id);
+    const beginning = all.filter(({ id }) => id.startsWith(prefix)).sort((a, b) => (a.id < b.id ? -1 : 1));
+    return paged(beginning, page, (account) => account.id);
   }
 
   async balance(id: string, at?: Date): Promise<BalanceView> {
@@ -90,10 +108,32 @@ export class MemoryPayments implements Payments {
     };
   }
 
-  async statement(id: string, page: PageQuery): Promise<Page<StatementLine>> {
+  async balances(ids: readonly string[], at?: Date): Promise<BalancesView> {
+    this.called();
+    const known = ids.filter((id) => this.accounts.has(id));
+    const balances = await Promise.all(known.map((id) => this.balance(id, at)));
+    return { balances, unknown: [...new Set(ids)].filter((id) => !this.accounts.has(id)) };
+  }
+
+  async balanceSums(prefix: string, level?: number): Promise<BalanceSums> {
+    this.called();
+    this.lastLevel = level;
+    const accounts = [...this.accounts.values()].filter(({ id }) => id.startsWith(prefix));
+    if (accounts.length > 4) throw new PaymentsError('too_many_accounts', 'Too many.');
+    const sums = accounts.map(({ id, currency }) => {
+      const posted = this.posted.get(id) ?? 0n;
+      return { prefix: id, currency, accounts: 1, posted, held: 0n, available: posted };
+    });
+    return { prefix, sums, asOf: new Date(EPOCH_MS) };
+  }
+
+  async statement(id: string, page: PageQuery, filter: StatementFilter = {}): Promise<Page<StatementLine>> {
     this.called();
     this.account(id);
-    const lines = [...(this.statements.get(id) ?? [])].reverse();
+    const lines = [...(this.statements.get(id) ?? [])].reverse().filter((line) => {
+      const direction = line.amount < 0n ? 'debit' : 'credit';
+      return isWithin(line, filter) && (filter.direction ?? direction) === direction;
+    });
     return paged(lines, page, (line) => `${line.height}.${line.index}`);
   }
 
@@ -103,21 +143,33 @@ export class MemoryPayments implements Payments {
       const { source, destination, amount, currency } = request;
       const legs = [
         { account: source, amount: -amount, currency },
-        { account: destination, amount, currency },
+        { account: destination!, amount, currency },
       ];
-      const transaction = this.decide('payment', legs, request);
-      const {
-        id,
-        kind: _kind,
-        postings: _postings,
-        ...rest
-      } = transaction as Omit<TransactionView, 'status'> & {
-        status: PaymentView['status'];
-      };
-      const payment = { ...rest, id: id.replace('txn_', 'pay_'), transactionId: id, source, destination };
-      this.payments.push({ ...payment, amount, currency });
-      return this.payments.at(-1) as PaymentView;
+      const { id, status, rejectionReason, createdAt, height } = this.decide('payment', legs, request);
+      const payment = paymentViewOf(request, {
+        id: id.replace('txn_', 'pay_'),
+        transactionId: id,
+        status: status as PaymentView['status'],
+        rejectionReason,
+        createdAt,
+        height,
+      });
+      this.payments.push(payment);
+      return payment;
     });
+  }
+
+  changeAccount = (id: string) => this.absent(id);
+  capturePayment = (id: string) => this.absent(id);
+  cancelPayment = (id: string) => this.absent(id);
+  refundPayment = (id: string) => this.absent(id);
+  paymentTransactions = (id: string) => this.absent(id);
+  reverseTransaction = (id: string) => this.absent(id);
+
+  /** What happens to payments after they were made is tested on the real service. */
+  private async absent(id: string): Promise<never> {
+    this.called();
+    throw new PaymentsError('not_found', `There is nothing ${id}.`);
   }
 
   async getPayment(id: string): Promise<PaymentView> {
@@ -136,6 +188,10 @@ export class MemoryPayments implements Payments {
         (filter.status === undefined || payment.status === filter.status) &&
         (filter.account === undefined || [payment.source, payment.destination].includes(filter.account)) &&
         (filter.reference === undefined || payment.reference === filter.reference) &&
+        (filter.currency === undefined || payment.currency === filter.currency) &&
+        (filter.amountFrom === undefined || payment.amount >= filter.amountFrom) &&
+        (filter.amountTo === undefined || payment.amount <= filter.amountTo) &&
+        Object.entries(filter.metadata ?? {}).every(([key, value]) => payment.metadata[key] === value) &&
         (filter.createdFrom === undefined || payment.createdAt >= filter.createdFrom) &&
         (filter.createdTo === undefined || payment.createdAt <= filter.createdTo),
     );
@@ -155,9 +211,20 @@ export class MemoryPayments implements Payments {
     );
   }
 
-  async listTransactions(page: PageQuery): Promise<Page<TransactionView>> {
+  async listTransactions(page: PageQuery, filter: TransactionFilter = {}): Promise<Page<TransactionView>> {
     this.called();
-    return paged([...this.transactions].reverse(), page, (transaction) => transaction.id);
+    const { account } = filter;
+    const matching = this.transactions.filter(
+      (one) =>
+        isWithin(one, filter) &&
+        (account === undefined ||
+          (one.status === 'posted' && one.postings.some((posting) => posting.account === account))),
+    );
+    return paged(matching.reverse(), page, (transaction) => transaction.id);
+  }
+
+  async books() {
+    return [];
   }
 
   async trialBalance(): Promise<TrialBalanceRow[]> {
@@ -199,6 +266,7 @@ export class MemoryPayments implements Payments {
       kind,
       status: rejectionReason === null ? 'posted' : 'rejected',
       rejectionReason,
+      about: null,
       postings: rejectionReason === null ? legs.map((leg) => this.post(leg)) : legs,
       reference: details.reference ?? null,
       description: details.description ?? null,
@@ -245,6 +313,14 @@ export class MemoryPayments implements Payments {
       this.statements.set(account, lines);
     }
   }
+}
+
+function isWithin(
+  { kind, createdAt }: { kind: string; createdAt: Date },
+  filter: Pick<TransactionFilter, 'kind' | 'createdFrom' | 'createdTo'>,
+): boolean {
+  const { createdFrom = createdAt, createdTo = createdAt } = filter;
+  return (filter.kind ?? kind) === kind && createdFrom <= createdAt && createdAt <= createdTo;
 }
 
 function found<T>(value: T | undefined, id: string): T {

@@ -1,59 +1,141 @@
 import { LedgerError } from '../../../src/ledger/errors.ts';
-import type { Answer, Caller, CreatePayment, PaymentView } from '../../../src/payments/types.ts';
+import type { RejectionReason } from '../../../src/ledger/types.ts';
+import {
+  type Answer,
+  type Caller,
+  type CreatePayment,
+  type Followed,
+  type FollowPayment,
+  PaymentsError,
+  type PaymentView,
+} from '../../../src/payments/types.ts';
+import type { EventPayments } from '../../../src/queue/judge.ts';
+import { paymentViewOf } from '../../support/payment-view.ts';
 
 interface Known {
   readonly fingerprint: string;
-  readonly view: PaymentView;
+  readonly value: unknown;
 }
+
+/** What becomes of a payment that was followed, or why nothing does. */
+type Decision = Pick<PaymentView, 'amountHeld' | 'amountCaptured' | 'amountRefunded'> | RejectionReason;
 
 /**
  * The contract of payments without a database: one effect a key, the first answer again for the same request, misuse
- * for another; unknown accounts and other currencies refused before the key is used; rejections remembered like payments.
+ * for another; unknown accounts, payments and other currencies refused before the key is used; rejections remembered like
+ * payments.
  *
- * Accounts are `<name>` in EUR. `before` runs ahead of each call, and may wait or throw.
+ * Accounts are `<name>` in EUR, payments `pay_<event id>`. `before` runs ahead of each call, and may wait or throw.
  */
-export class MemoryPayments {
-  before: (request: CreatePayment, caller: Caller) => Promise<void> | void = () => {};
+export class MemoryPayments implements EventPayments {
+  before: (request: CreatePayment | FollowPayment, caller: Caller) => Promise<void> | void = () => {};
   calls = 0;
   readonly balances: Map<string, bigint>;
+  readonly payments = new Map<string, PaymentView>();
   readonly #known = new Map<string, Known>();
 
   constructor(balances: Record<string, bigint>) {
     this.balances = new Map(Object.entries(balances));
   }
 
-  /** Payments that moved money. */
+  /** Payments that moved money at once. */
   get posted(): PaymentView[] {
-    return [...this.#known.values()].map(({ view }) => view).filter(({ status }) => status === 'posted');
+    return [...this.payments.values()].filter(({ status }) => status === 'posted');
   }
 
-  async createPayment(request: CreatePayment, caller: Caller): Promise<Answer<PaymentView>> {
+  createPayment(request: CreatePayment, caller: Caller): Promise<Answer<PaymentView>> {
+    return this.#once(request, request, caller, () => this.#decide(request, caller.key));
+  }
+
+  capturePayment(id: string, request: FollowPayment, caller: Caller): Promise<Answer<Followed>> {
+    return this.#follow(['capture', id], request, caller, ({ amountHeld, amountCaptured, ...payment }) => {
+      const amount = request.amount ?? amountHeld;
+      if (amountHeld === 0n) return 'nothing_held';
+      if (amount > amountHeld) return 'capture_exceeds_held';
+      this.#move(payment.destination!, amount);
+      return { ...payment, amountHeld: amountHeld - amount, amountCaptured: amountCaptured + amount };
+    });
+  }
+
+  cancelPayment(id: string, request: FollowPayment, caller: Caller): Promise<Answer<Followed>> {
+    return this.#follow(['cancel', id], request, caller, ({ amountHeld, ...payment }) => {
+      if (amountHeld === 0n) return 'nothing_held';
+      this.#move(payment.source, amountHeld);
+      return { ...payment, amountHeld: 0n };
+    });
+  }
+
+  refundPayment(id: string, request: FollowPayment, caller: Caller): Promise<Answer<Followed>> {
+    return this.#follow(['refund', id], request, caller, ({ amountRefunded, ...payment }) => {
+      const left = payment.amountCaptured - amountRefunded;
+      const amount = request.amount ?? left;
+      if (amount > left) return 'refund_exceeds_captured';
+      this.#move(payment.destination!, -amount);
+      this.#move(payment.source, amount);
+      return { ...payment, amountRefunded: amountRefunded + amount };
+    });
+  }
+
+  #follow(
+    [kind, id]: [string, string],
+    request: FollowPayment,
+    caller: Caller,
+    decide: (payment: PaymentView) => Decision,
+  ): Promise<Answer<Followed>> {
+    return this.#once(request, [kind, id, request], caller, () => {
+      const payment = this.payments.get(id);
+      if (payment === undefined) throw new PaymentsError('not_found', `there is no payment ${id}`);
+      const decision = decide(payment);
+      if (typeof decision === 'string') return { payment, transactionId: 'txn_1', rejectionReason: decision };
+      const after = { ...payment, ...decision };
+      this.payments.set(id, after);
+      return { payment: after, transactionId: 'txn_1', rejectionReason: null };
+    });
+  }
+
+  async #once<T>(
+    request: CreatePayment | FollowPayment,
+    meaning: unknown,
+    caller: Caller,
+    run: () => T,
+  ): Promise<Answer<T>> {
     this.calls += 1;
     await this.before(request, caller);
     const key = `${caller.client}/${caller.key}`;
-    const fingerprint = JSON.stringify(request, (_, value: unknown) =>
+    const fingerprint = JSON.stringify(meaning, (_, value: unknown) =>
       typeof value === 'bigint' ? `${value}` : value,
     );
     const known = this.#known.get(key);
-    if (known !== undefined) {
-      if (known.fingerprint === fingerprint) return { value: known.view, replayed: true };
-      throw new LedgerError('idempotency_key_reused', `the key ${key} was used before, with another request`);
+    if (known === undefined) {
+      const value = run();
+      this.#known.set(key, { fingerprint, value });
+      return { value, replayed: false };
     }
-    const view = this.#decide(request, key);
-    this.#known.set(key, { fingerprint, view });
-    return { value: view, replayed: false };
+    if (known.fingerprint === fingerprint) return { value: known.value as T, replayed: true };
+    throw new LedgerError('idempotency_key_reused', `the key ${key} was used before, with another request`);
   }
 
   #decide(request: CreatePayment, key: string): PaymentView {
-    const from = this.#balanceOf(request.source);
-    const to = this.#balanceOf(request.destination);
-    if (request.currency !== 'EUR') throw new LedgerError('currency_mismatch', 'the accounts are in EUR');
-    const enough = from >= request.amount;
-    if (enough) {
-      this.balances.set(request.source, from - request.amount);
-      this.balances.set(request.destination, to + request.amount);
-    }
-    return viewOf(request, key, enough ? 'posted' : 'rejected');
+    const { source, destination, amount, currency, capture } = request;
+    const from = this.#balanceOf(source);
+    this.#balanceOf(destination!);
+    if (currency !== 'EUR') throw new LedgerError('currency_mismatch', 'the accounts are in EUR');
+    const isHold = capture === 'manual';
+    const enough = from >= amount;
+    if (enough) this.#move(source, -amount);
+    if (enough && !isHold) this.#move(destination!, amount);
+    const payment = paymentViewOf(request, {
+      id: `pay_${key}`,
+      transactionId: `txn_${key}`,
+      status: enough ? (isHold ? 'authorized' : 'posted') : 'rejected',
+      ...(isHold && enough ? { amountHeld: amount, amountCaptured: 0n } : {}),
+    });
+    this.payments.set(payment.id, payment);
+    return payment;
+  }
+
+  #move(account: string, amount: bigint): void {
+    this.balances.set(account, this.#balanceOf(account) + amount);
   }
 
   #balanceOf(account: string): bigint {
@@ -62,23 +144,4 @@ export class MemoryPayments {
       throw new LedgerError('account_not_found', `there is no account ${account}`, { account });
     return balance;
   }
-}
-
-function viewOf(request: CreatePayment, key: string, status: PaymentView['status']): PaymentView {
-  return {
-    id: `pay_${key}`,
-    transactionId: `txn_${key}`,
-    status,
-    rejectionReason: status === 'posted' ? null : 'insufficient_funds',
-    source: request.source,
-    destination: request.destination,
-    amount: request.amount,
-    currency: request.currency,
-    reference: request.reference ?? null,
-    description: request.description ?? null,
-    metadata: request.metadata ?? {},
-    createdAt: new Date(),
-    book: 0,
-    height: 1,
-  };
 }

@@ -1,21 +1,11 @@
 /** A user of the API, over a real connection. */
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
-import type {
-  accountResource,
-  balanceResource,
-  entryResource,
-  paymentResource,
-  problemResource,
-  transactionResource,
-  trialBalanceRow,
-} from '../../../src/http/schemas/resources.ts';
+import type { Account, Balance, Payment, Transaction } from '../../../src/client/client.ts';
+import type { entryResource, problemResource, trialBalanceRow } from '../../../src/resources/schemas.ts';
 
-export type Account = z.output<typeof accountResource>;
-export type Balance = z.output<typeof balanceResource>;
+export type { Account, Balance, Payment, Transaction };
 export type Entry = z.output<typeof entryResource>;
-export type Payment = z.output<typeof paymentResource>;
-export type Transaction = z.output<typeof transactionResource>;
 export type Problem = z.output<typeof problemResource>;
 export type TrialBalanceRow = z.output<typeof trialBalanceRow>;
 

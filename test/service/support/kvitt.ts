@@ -62,6 +62,10 @@ export class Kvitt {
     this.#child.stdin!.end(stdin);
   }
 
+  get stdout(): string {
+    return this.#stdout;
+  }
+
   get stderr(): string {
     return this.#stderr;
   }
@@ -72,6 +76,11 @@ export class Kvitt {
 
   kill(signal: 'SIGTERM' | 'SIGKILL'): void {
     this.#child.kill(signal);
+  }
+
+  /** Nobody reads its standard output any more. */
+  hangUp(): void {
+    this.#child.stdout!.destroy();
   }
 
   async ended(): Promise<Ended> {

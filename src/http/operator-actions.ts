@@ -1,0 +1,44 @@
+/** What operators do over HTTP is kept in the audit log, as is what they do with the command line. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AuditPort, OperatorAction } from './ports.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What is kept in the audit log each time that it succeeds. */
+    audited?: OperatorAction;
+  }
+}
+
+/**
+ * Keeps what routes of the scope `operations` change, before the answer is given: when it cannot be kept the answer says
+ * so. A route that changes something and names no action does not start.
+ */
+export function auditOperators(app: FastifyInstance, audit: AuditPort): void {
+  app.addHook('onRoute', ({ method, url, config }) => {
+    const isRead = [method].flat().every((one) => one === 'GET' || one === 'HEAD');
+    if (config?.scope === 'operations' && !isRead && config.audited === undefined) {
+      throw new Error(`${String(method)} ${url} names no action for the audit log`);
+    }
+  });
+  // Problems are sent as text, and do not come by here.
+  app.addHook('preSerialization', async (request, _reply, answer) => {
+    const { audited } = request.routeOptions.config;
+    if (audited !== undefined) await audit.record(entryOf(audited, request, answer as Answered));
+    return answer;
+  });
+}
+
+interface Answered {
+  readonly object: string;
+  readonly id: string;
+}
+
+function entryOf(action: OperatorAction, request: FastifyRequest, { object, id }: Answered) {
+  const { client, keyId } = request.principal;
+  return {
+    actor: `client ${client}`,
+    action,
+    target: `${object} ${id}`,
+    details: { key_id: keyId, request_id: request.id, ...(request.params as Record<string, string>) },
+  };
+}

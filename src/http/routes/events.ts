@@ -1,0 +1,46 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { Events } from '../../events/feed.ts';
+import { presentEvent } from '../../events/present.ts';
+import { eventPage, eventResource } from '../../events/schemas.ts';
+import { operation } from '../operation.ts';
+import { toTimeRange } from '../schemas/filters.ts';
+import { eventParams, eventsQuery, noQuery } from '../schemas/queries.ts';
+
+const tags = ['events'];
+
+const list = operation('payments:read', ['invalid_cursor'], {
+  tags,
+  summary: 'List events, oldest first',
+  description:
+    'Straight from the journal: every change is in it once, those of one group in the order in which they happened. ' +
+    'Go on from `next_cursor`, at once while `has_more` is true, else later: nothing is missed and nothing comes twice. ' +
+    'A page may hold fewer events than asked for, or none, while there are more.',
+  querystring: eventsQuery,
+  response: { 200: eventPage },
+});
+
+const get = operation('payments:read', ['not_found'], {
+  tags,
+  summary: 'Get an event',
+  params: eventParams,
+  querystring: noQuery,
+  response: { 200: eventResource },
+});
+
+export function eventRoutes(events: Events): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get('/v1/events', list, async (request) => {
+      const { limit, cursor, types, account } = request.query;
+      const { createdFrom } = toTimeRange(request.query);
+      const page = await events.page({ limit, cursor, types, account, createdFrom });
+      return {
+        object: 'list' as const,
+        data: page.data.map(presentEvent),
+        has_more: page.hasMore,
+        next_cursor: page.nextCursor,
+        url: '/v1/events',
+      };
+    });
+    app.get('/v1/events/:id', get, async (request) => presentEvent(await events.get(request.params.id)));
+  };
+}

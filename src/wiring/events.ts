@@ -1,0 +1,52 @@
+import type { Db } from 'mongodb';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { Outbox } from '../events/outbox.ts';
+import { Publisher } from '../events/publisher.ts';
+import { Checkpoints } from '../mongo/checkpoints.ts';
+import { MongoJournalQueries } from '../mongo/journal-queries.ts';
+import { MongoLease } from '../mongo/leases.ts';
+import { Follower, type IsOurs } from '../payments/follower.ts';
+import { createSqsClient } from '../queue/client.ts';
+import { SqsEventSink } from '../queue/event-sink.ts';
+
+const POLL_MS = 100;
+
+/** What is told outside, while it runs. */
+export interface Told {
+  readonly follower: Follower;
+  readonly publisher: Publisher;
+  stop(): Promise<void>;
+}
+
+/** Sends events to the queue of the settings; null: there is none. Started. */
+export function publishEvents(config: Config, db: Db, log: Logger, books: number, isOurs: IsOurs): Told | null {
+  const { SQS_OUT_QUEUE_URL: queueUrl, SQS_ENDPOINT: endpoint, AWS_REGION: region } = config;
+  if (queueUrl === undefined) return null;
+  const client = createSqsClient({ region, endpoint });
+  const publisher = new Publisher({
+    outbox: new Outbox(new MongoJournalQueries(db)),
+    sink: new SqsEventSink({ client, queueUrl }),
+    progress: new Checkpoints(db, 'events'),
+    lease: (book) => new MongoLease(db, `events:${book}`),
+  });
+  const follower = new Follower({
+    name: 'what is sent to SQS',
+    projection: publisher,
+    books,
+    log,
+    pollMs: POLL_MS,
+    isOurs,
+  });
+  follower.start();
+  log.info({ queueUrl }, 'sending events');
+  return {
+    follower,
+    publisher,
+    stop: async () => {
+      await follower.stop();
+      await publisher.close();
+      client.destroy();
+    },
+  };
+}

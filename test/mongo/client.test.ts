@@ -1,0 +1,26 @@
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { expect, inject, it, onTestFinished } from 'vitest';
+import { createClient } from '../../src/mongo/client.ts';
+
+const { Connection } = createRequire(import.meta.url)('mongodb/lib/cmap/connection.js') as {
+  Connection: { prototype: { socket: Socket; prepareCommand(db: string, command: object, options: object): object } };
+};
+
+it('a command whose socket is gone at the moment of writing fails instead of waiting for ever', async () => {
+  const client = await createClient(inject('mongodbUri')).connect();
+  const { prototype } = Connection;
+  const { prepareCommand } = prototype;
+  onTestFinished(async () => {
+    prototype.prepareCommand = prepareCommand;
+    await client.close();
+  });
+  prototype.prepareCommand = function (db, command, options) {
+    const message = prepareCommand.call(this, db, command, options);
+    // As after the end of a killed server's stream: without an error.
+    if ('dbStats' in command) this.socket.destroy();
+    return message;
+  };
+  await expect(client.db('gone').command({ dbStats: 1 })).rejects.toThrow('closed');
+  expect(await client.db('gone').command({ ping: 1 })).toMatchObject({ ok: 1 });
+});
