@@ -17,7 +17,7 @@ import { createClient } from '../src/mongo/client.ts';
 import { startEmbeddedReplicaSet } from '../src/mongo/embedded.ts';
 import { freePort } from '../src/mongo/free-ports.ts';
 import { type Load, type Measured, measure, median } from './measure.ts';
-import { type Ratio, type Row, render, writeToReadme } from './report.ts';
+import { type Ratio, type Row, ratioOf, render, writeToReadme } from './report.ts';
 import type { Side } from './side.ts';
 import { blindInsert } from './sides/blind.ts';
 import { addBenchAccounts, engineInProcess } from './sides/engine.ts';
@@ -192,8 +192,4 @@ function ratios(): Ratio[] {
     return [ratioOf(what, pairs, atLeast)];
   });
   return [...relative, ...absolute];
-}
-
-function ratioOf(what: string, values: readonly number[], atLeast: number | null): Ratio {
-  return { what, ratio: median(values), lowest: Math.min(...values), highest: Math.max(...values), atLeast };
 }

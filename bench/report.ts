@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { median } from './measure.ts';
 
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
 
@@ -18,6 +19,10 @@ export const OVERLOAD: Marks = {
 export const CLUSTER: Marks = {
   begin: '<!-- cluster: written by `npm run bench:cluster` -->',
   end: '<!-- end of cluster -->',
+};
+export const QUEUE: Marks = {
+  begin: '<!-- queue: written by `npm run bench:queue` -->',
+  end: '<!-- end of queue -->',
 };
 export const GROWTH: Marks = {
   begin: '<!-- growth: written by `npm run bench:growth` -->',
@@ -66,11 +71,17 @@ export function render(
     '',
     '| figure, ratios pair by pair | median | lowest – highest | wanted |',
     '|---|---:|---:|---:|',
-    ...ratios.map(
-      ({ what, ratio, lowest, highest, atLeast }) =>
-        `| ${what} | ${number(ratio)} | ${number(lowest)} – ${number(highest)} | ${atLeast === null ? '' : `${number(atLeast)} ${ratio >= atLeast ? 'reached' : '**missed**'}`} |`,
-    ),
+    ...ratios.map(ratioLine),
   ].join('\n');
+}
+
+export function ratioLine({ what, ratio, lowest, highest, atLeast }: Ratio): string {
+  const wanted = atLeast === null ? '' : `${number(atLeast)} ${ratio >= atLeast ? 'reached' : '**missed**'}`;
+  return `| ${what} | ${number(ratio)} | ${number(lowest)} – ${number(highest)} | ${wanted} |`;
+}
+
+export function ratioOf(what: string, values: readonly number[], atLeast: number | null): Ratio {
+  return { what, ratio: median(values), lowest: Math.min(...values), highest: Math.max(...values), atLeast };
 }
 
 export function machine(): string {

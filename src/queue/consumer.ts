@@ -7,7 +7,7 @@ import { type ConsumerStats, Counters, type OnCount } from './counters.ts';
 import { type DeadLetter, sendDeadLetter } from './dead-letter.ts';
 import { Health } from './health.ts';
 import { type EventErrorCode, type EventPayments, judge, type Verdict } from './judge.ts';
-import { type Received, toReceived } from './message.ts';
+import { ATTRIBUTES, type Received, SYSTEM_ATTRIBUTES, toReceived } from './message.ts';
 import type { MessageTracer } from './ports.ts';
 import { Receipts } from './receipts.ts';
 import { type CompleteSettings, type ConsumerSettings, complete } from './settings.ts';
@@ -159,8 +159,8 @@ export class Consumer {
           MaxNumberOfMessages: BATCH_MAX,
           WaitTimeSeconds: this.#settings.waitSeconds,
           VisibilityTimeout: this.#settings.visibilityTimeoutSeconds,
-          MessageSystemAttributeNames: ['ApproximateReceiveCount'],
-          MessageAttributeNames: ['traceparent', 'tracestate'],
+          MessageSystemAttributeNames: SYSTEM_ATTRIBUTES,
+          MessageAttributeNames: ATTRIBUTES,
         }),
       );
       this.#queueHealth.up();
