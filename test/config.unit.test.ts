@@ -60,7 +60,7 @@ describe('a wrong setting is named: ', () => {
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://user:hunter2@collector:4318', 'must hold no user or password'],
     ['SQS_WAIT_SECONDS', '21', 'must be from 0 to 20'],
     ['SQS_VISIBILITY_TIMEOUT_SECONDS', '1', 'must be from 2 to 43200'],
-    ['SQS_CONCURRENCY', '17', 'must be from 1 to 16'],
+    ['SQS_CONCURRENCY', '65', 'must be from 1 to 64'],
     ['RECOVERY_AFTER_SECONDS', '51', 'must be from 1 to 50'],
     ['METRICS_OPEN', 'yes', 'expected one of'],
     ['SHUTDOWN_GRACE_MS', '99', 'must be from 100 to 600000'],

@@ -4,6 +4,8 @@ import { backoffMs } from '../ledger/retry.ts';
 /** What SQS takes in one call. */
 export const BATCH_MAX = 10;
 const LINGER_MS = 5;
+/** Calls under way at once; what comes meanwhile waits, and makes the next ones fuller. */
+const CALLS_MAX = 8;
 const ATTEMPTS_MAX = 4;
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 2_000;
@@ -26,6 +28,9 @@ interface Waiting<T> {
 export class Batcher<T> {
   #waiting: Waiting<T>[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** Has the first that waits waited for long enough? */
+  #isDue = false;
+  #calls = 0;
   readonly #call: (items: readonly T[]) => Promise<readonly Refused[]>;
 
   constructor(call: (items: readonly T[]) => Promise<readonly Refused[]>) {
@@ -36,17 +41,26 @@ export class Batcher<T> {
   add(item: T): Promise<boolean> {
     return new Promise((resolve) => {
       this.#waiting.push({ item, resolve });
-      if (this.#waiting.length >= BATCH_MAX) this.#flush();
-      else this.#timer ??= setTimeout(() => this.#flush(), LINGER_MS);
+      this.#timer ??= setTimeout(() => {
+        this.#isDue = true;
+        this.#pump();
+      }, LINGER_MS);
+      this.#pump();
     });
   }
 
-  #flush(): void {
+  #pump(): void {
+    while (this.#calls < CALLS_MAX && this.#waiting.length >= (this.#isDue ? 1 : BATCH_MAX)) {
+      this.#calls++;
+      void this.#send(this.#waiting.splice(0, BATCH_MAX)).finally(() => {
+        this.#calls--;
+        this.#pump();
+      });
+    }
+    if (this.#waiting.length > 0) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const batch = this.#waiting;
-    this.#waiting = [];
-    void this.#send(batch);
+    this.#isDue = false;
   }
 
   async #send(batch: readonly Waiting<T>[]): Promise<void> {

@@ -1,26 +1,37 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Log } from '../ledger/ports.ts';
 import { backoffMs } from '../ledger/retry.ts';
 import { BATCH_MAX } from './batcher.ts';
 import { type ConsumerStats, Counters, type OnCount } from './counters.ts';
 import { type DeadLetter, sendDeadLetter } from './dead-letter.ts';
+import { type ReadEvent, readEvent } from './event.ts';
+import { Gatherer } from './gatherer.ts';
+import { Groups } from './groups.ts';
 import { Health } from './health.ts';
+import { InHand } from './in-hand.ts';
 import { type EventErrorCode, type EventPayments, judge, type Verdict } from './judge.ts';
 import { ATTRIBUTES, type Received, SYSTEM_ATTRIBUTES, toReceived } from './message.ts';
+import { pause } from './pause.ts';
 import type { MessageTracer } from './ports.ts';
 import { Receipts } from './receipts.ts';
+import { Receivers } from './receivers.ts';
+import { ServerClock } from './server-clock.ts';
 import { type CompleteSettings, type ConsumerSettings, complete } from './settings.ts';
-import { Slots } from './slots.ts';
 
-const RECEIVE_RETRY_BASE_MS = 200;
-const RECEIVE_RETRY_MAX_MS = 20_000;
 const LEDGER_PAUSE_MIN_MS = 200;
 const LEDGER_PAUSE_MAX_MS = 30_000;
 /** The first pause before a failed message is handed out again; doubles with each receive. */
 const REDELIVERY_BASE_MS = 1_000;
-/** Batches in hand per receive loop: one being worked on while the next is asked for. */
-const BATCHES_PER_LOOP = 2;
+/** Between attempts to give the ledger a message while it has too much to do. */
+const OVERLOAD_BASE_MS = 50;
+const OVERLOAD_MAX_MS = 2_000;
+/** Messages that go to the ledger together, while there are many: a share of those that may be in hand. */
+const GATHERED_SHARE = 1 / 3;
+const GATHERING_MS = 200;
+/** Bodies in hand, see {@link InHand.bytes}; those of the receives under way come on top. */
+const IN_HAND_BYTES_MAX = 32 << 20;
+/** To give back what was not done in time. */
+const GIVE_BACK_MS_MAX = 2_000;
 
 /** Of the ledger as a whole, while other codes may be of one message alone. */
 const LEDGER_TROUBLE: ReadonlySet<EventErrorCode> = new Set(['overloaded', 'unavailable', 'outcome_unknown']);
@@ -46,21 +57,29 @@ export interface ConsumerParts {
  * | what it asks for was done | deleted | `posted` |
  * | its event was handled before: the same id and data | deleted | `replayed` |
  * | the ledger rejected it (insufficient funds, more than is held, …): its final entry is in the journal | deleted | `rejected` |
- * | not JSON, not as the schema says, of an unknown type | dead-lettered | its reason |
+ * | no event in it: not JSON, not as the schema says, of an unknown type, not to be unpacked, a pointer to elsewhere | dead-lettered | its reason |
  * | unknown account, other currency than the account's, event id used with other data | dead-lettered | its reason |
+ * | sent longer ago than `maxAgeSeconds` and not begun before | dead-lettered | `too_old` |
  * | about a payment that is not there: it may be overtaken by this event | as the next; at last dead-lettered | `failed`, `not_found` |
- * | overload, database or network trouble, outcome unknown, no answer in time, unexpected error | hidden for a while, longer each time, then redelivered | `failed` |
+ * | database or network trouble, outcome unknown, no answer in time, unexpected error | hidden for a while, longer each time, then redelivered | `failed` |
  * | the same, and received `maxReceiveCount` times by now | dead-lettered | `too_many_receives` |
  * | received more often than `maxReceiveCount` (the process died on it each time) | dead-lettered untried | `too_many_receives` |
- * | received while the consumer was told to stop | given back at once | `returned` |
+ * | received while the consumer was told to stop, or not done in the time it was given for that | given back at once | `returned` |
  *
  * Dead-lettered means: sent to the dead-letter queue with the reason, *then* deleted. If that queue does not take it,
  * the message stays where it is and is redelivered (`failed`). If it took it and the delete fails, it is dead-lettered
  * twice, with the same `original_message_id`. A message whose delete fails for good comes again and is replayed. When the
  * queue has a redrive policy of its own with a smaller count, SQS moves the message first, and without a reason.
  *
- * Every message has its own fate: none waits for another of its batch. While the ledger does not work, fewer are asked
- * for, so that an outage does not use up the receive counts of the whole queue.
+ * In a standard queue every message has its own fate: none waits for another of its batch. In a FIFO queue those of a
+ * group are done one after the other; when one is to come again, those behind it are given back (`returned`) and come
+ * after it. One that can never be done is dead-lettered as elsewhere, or stops its group (`stopped`): see
+ * {@link ConsumerSettings.poisonInGroup}.
+ *
+ * While there are many, they go to the ledger hundreds at a time, which makes one claim and one block of them. While it
+ * has too much to do, messages wait in hand, hidden from others, and once enough are in hand none is asked for. While it
+ * does not work, a few are asked for now and then, so that an outage does not use up the receive counts of the whole
+ * queue.
  */
 export class Consumer {
   readonly #settings: CompleteSettings;
@@ -70,11 +89,13 @@ export class Consumer {
   readonly #queueHealth: Health;
   readonly #deadLetterHealth: Health;
   readonly #ledgerHealth: Health;
-  readonly #slots: Slots;
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inHand: InHand;
+  readonly #receivers: Receivers;
+  readonly #groups: Groups;
+  readonly #gatherer: Gatherer;
+  readonly #clock: ServerClock;
   readonly #stopping = new AbortController();
-  readonly #abandoned = new AbortController();
-  readonly #loops: Promise<void>[];
+  #emptied: (() => void) | null = null;
   /** Its name. */
   readonly #queue: string;
 
@@ -83,7 +104,7 @@ export class Consumer {
     this.#settings = complete(settings);
     this.#parts = parts;
     this.#queue = settings.queueUrl.split('/').at(-1)!;
-    const { log } = parts;
+    const { log, client } = parts;
     this.#counters = new Counters(parts.onCount);
     this.#queueHealth = new Health(
       log,
@@ -93,53 +114,78 @@ export class Consumer {
     this.#deadLetterHealth = new Health(log, 'sending to the SQS dead-letter queue', 'check its URL and permissions');
     this.#ledgerHealth = new Health(log, 'the ledger, for SQS events,', 'check the database');
     const receiptHealth = new Health(log, 'deleting from the SQS queue', 'check its permissions');
-    this.#receipts = new Receipts(parts.client, settings.queueUrl, receiptHealth);
-    this.#slots = new Slots(settings.concurrency * BATCHES_PER_LOOP * BATCH_MAX);
-    this.#loops = Array.from({ length: settings.concurrency }, () => this.#loop());
+    this.#receipts = new Receipts(client, settings.queueUrl, receiptHealth);
+    this.#clock = new ServerClock(client);
+    const { visibilityTimeoutSeconds, receiversMax } = this.#settings;
+    this.#inHand = new InHand(visibilityTimeoutSeconds, ({ receipt }, seconds) =>
+      this.#receipts.hideFor(receipt, seconds),
+    );
+    this.#groups = new Groups({
+      work: (message) => this.#handle(message),
+      giveBack: (message) => this.#done(message, this.#giveBack(message)),
+    });
+    this.#gatherer = new Gatherer(Math.floor(this.#settings.inHandMax * GATHERED_SHARE), GATHERING_MS);
+    this.#receivers = new Receivers({
+      receive: () => this.#receive(),
+      mayBegin: (underWay) => this.#mayReceive(underWay),
+      receiversMax,
+      batchMax: BATCH_MAX,
+    });
+    this.#receivers.pump();
   }
 
   stats(): ConsumerStats {
-    return this.#counters.snapshot(this.#inFlight.size);
+    return this.#counters.snapshot({ inFlight: this.#inHand.count, receivers: this.#receivers.underWay });
   }
 
   /**
    * Receives no more, gives back what was not begun, finishes what was. A receive that waits for messages is not cut off,
    * for the next message would be lost to it until its visibility runs out: so give it more than `waitSeconds`.
    *
-   * Resolves with true when all is done; with false after `graceMs`, when some is left to be redelivered.
+   * Resolves with true when all is done; with false after `graceMs`, when the rest was given back undone.
    */
   async stop(graceMs: number): Promise<boolean> {
     this.#stopping.abort();
+    this.#gatherer.release();
     const timer = new AbortController();
     const drained = await Promise.race([
       this.#drain().then(() => true),
       pause(graceMs, timer.signal).then(() => false),
     ]);
     timer.abort();
-    this.#abandoned.abort();
-    if (!drained) {
-      this.#parts.log.warn({ inFlight: this.#inFlight.size, graceMs }, 'SQS consumer stopped before its work was done');
-    }
-    return drained;
+    this.#inHand.letGo();
+    if (drained) return true;
+    const left = this.#inHand.all();
+    this.#parts.log.warn({ inFlight: left.length, graceMs }, 'SQS consumer stopped before its work was done');
+    const givenBack = Promise.all(left.map(({ receipt }) => this.#receipts.hideFor(receipt, 0)));
+    const late = new AbortController();
+    await Promise.race([givenBack, pause(GIVE_BACK_MS_MAX, late.signal)]);
+    late.abort();
+    return false;
   }
 
   async #drain(): Promise<void> {
-    await Promise.all(this.#loops);
-    await Promise.all(this.#inFlight);
+    await this.#receivers.stop();
+    if (this.#inHand.count > 0) await new Promise<void>((resolve) => (this.#emptied = resolve));
   }
 
-  async #loop(): Promise<void> {
-    const { signal } = this.#stopping;
-    let failures = 0;
-    while (!signal.aborted) {
-      await this.#waitForLedger();
-      await this.#slots.take(BATCH_MAX);
-      const messages = signal.aborted ? [] : await this.#receive();
-      this.#slots.release(BATCH_MAX - (messages?.length ?? 0));
-      failures = messages === undefined ? failures + 1 : 0;
-      if (failures > 0) await pause(backoffMs(failures, RECEIVE_RETRY_BASE_MS, RECEIVE_RETRY_MAX_MS), signal);
-      for (const message of messages ?? []) this.#begin(message);
-    }
+  #mayReceive(underWay: number): boolean {
+    if (this.#ledgerHealth.downMs !== undefined) return underWay === 0;
+    const { inHandMax } = this.#settings;
+    const hasRoom = this.#inHand.count + (underWay + 1) * BATCH_MAX <= inHandMax;
+    return hasRoom && this.#inHand.bytes < IN_HAND_BYTES_MAX;
+  }
+
+  /** How many came; null when the queue could not be reached. */
+  async #receive(): Promise<number | null> {
+    await this.#waitForLedger();
+    if (this.#stopping.signal.aborted) return 0;
+    const askedAt = performance.now();
+    const messages = await this.#ask();
+    for (const message of messages ?? []) this.#begin(message, askedAt);
+    // That there are no more of them just now.
+    if (messages !== null && messages.length < BATCH_MAX) this.#gatherer.release();
+    return messages?.length ?? null;
   }
 
   /** The longer the ledger has been down, the longer the pause. */
@@ -150,8 +196,7 @@ export class Consumer {
     await pause(pauseMs, this.#stopping.signal);
   }
 
-  /** Undefined when the queue could not be reached. */
-  async #receive(): Promise<Received[] | undefined> {
+  async #ask(): Promise<Received[] | null> {
     try {
       const answer = await this.#parts.client.send(
         new ReceiveMessageCommand({
@@ -167,77 +212,101 @@ export class Consumer {
       return (answer.Messages ?? []).map(toReceived).filter((message) => message !== undefined);
     } catch (error) {
       this.#queueHealth.down(error);
-      return undefined;
+      return null;
     }
   }
 
-  /** Takes over the slot of the message, and frees it once the message is settled. */
-  #begin(message: Received): void {
+  #begin(message: Received, askedAt: number): void {
     this.#counters.count('received');
-    const work = (this.#stopping.signal.aborted ? this.#giveBack(message) : this.#work(message))
-      .catch((error: unknown) =>
-        this.#parts.log.error({ err: error, messageId: message.messageId }, 'SQS message left for redelivery'),
-      )
-      .finally(() => {
-        this.#slots.release(1);
-        this.#inFlight.delete(work);
-      });
-    this.#inFlight.add(work);
+    this.#inHand.add(message, askedAt);
+    if (message.group === null) void this.#handle(message);
+    else this.#groups.add(message.group, message);
   }
 
-  async #giveBack(message: Received): Promise<void> {
-    this.#counters.count('returned');
-    await this.#receipts.hideFor(message.receipt, 0);
+  /** True when the message has found its end. Never rejects. */
+  async #handle(message: Received): Promise<boolean> {
+    const isStopping = this.#stopping.signal.aborted;
+    return await this.#done(message, isStopping ? this.#giveBack(message) : this.#work(message));
   }
 
-  async #work(message: Received): Promise<void> {
-    const letGo = this.#keepHidden(message);
-    let settled = false;
+  /** Takes the message out of hand when that was done. */
+  async #done(message: Received, work: Promise<boolean>): Promise<boolean> {
     try {
-      settled = await this.#settle(message, await this.#traced(message));
-      if (settled) this.#counters.count((await this.#receipts.delete(message.receipt)) ? 'deleted' : 'deleteFailed');
+      return await work;
+    } catch (error) {
+      this.#parts.log.error({ err: error, messageId: message.messageId }, 'SQS message left for redelivery');
+      return false;
     } finally {
-      letGo();
+      this.#inHand.remove(message);
+      if (this.#inHand.count === 0) this.#emptied?.();
+      this.#receivers.pump();
     }
-    if (!settled) await this.#redeliverLater(message);
   }
 
-  /** Renews the message's visibility at half its time, until the returned function is called. */
-  #keepHidden(message: Received): () => void {
-    const seconds = this.#settings.visibilityTimeoutSeconds;
-    const timer = setInterval(() => {
-      if (this.#abandoned.signal.aborted) clearInterval(timer);
-      else void this.#receipts.hideFor(message.receipt, seconds);
-    }, seconds * 500);
-    timer.unref();
-    return () => clearInterval(timer);
+  async #giveBack({ receipt }: Received): Promise<false> {
+    this.#counters.count('returned');
+    await this.#receipts.hideFor(receipt, 0);
+    return false;
   }
 
-  #traced(message: Received): Promise<Verdict> {
+  async #work(message: Received): Promise<boolean> {
+    const read = readEvent(message);
+    // Those of a group wait for each other already.
+    if (message.group === null) await this.#gatherer.join();
+    const verdict = await this.#traced(message, read);
+    if (verdict.kind === 'retry' && verdict.code === 'overloaded' && this.#stopping.signal.aborted) {
+      return await this.#giveBack(message);
+    }
+    const settled = await this.#settle(message, verdict);
+    if (settled) this.#counters.count((await this.#receipts.delete(message.receipt)) ? 'deleted' : 'deleteFailed');
+    else await this.#redeliverLater(message);
+    return settled;
+  }
+
+  #traced(message: Received, read: ReadEvent): Promise<Verdict> {
     const { tracer } = this.#parts;
-    const judged = () => this.#judge(message);
-    return tracer === undefined ? judged() : tracer.trace({ ...message, queue: this.#queue }, judged);
+    const judged = () => this.#judge(message, read);
+    if (tracer === undefined) return judged();
+    const traceParent = read.ok ? read.traceParent : message.traceParent;
+    return tracer.trace({ ...message, traceParent, queue: this.#queue }, judged);
   }
 
-  async #judge(message: Received): Promise<Verdict> {
-    if (message.receiveCount > this.#settings.maxReceiveCount) {
-      const detail = `received ${message.receiveCount} times and never settled; it may end the process that works on it`;
-      return {
-        kind: 'dead_letter',
-        reason: 'too_many_receives',
-        code: 'unexpected_error',
-        detail,
-      };
+  async #judge(message: Received, read: ReadEvent): Promise<Verdict> {
+    const { messageId, receiveCount } = message;
+    if (receiveCount > this.#settings.maxReceiveCount) {
+      const detail = `received ${receiveCount} times and never settled; it may end the process that works on it`;
+      return { kind: 'dead_letter', reason: 'too_many_receives', code: 'unexpected_error', detail };
     }
-    const verdict = await judge(message, this.#parts.payments, this.#settings.workTimeoutMs);
+    const verdict = await this.#judgePatiently(message, read);
     this.#noteLedger(verdict, message);
     if (verdict.kind !== 'retry') return verdict;
-    const { messageId, receiveCount } = message;
     this.#parts.log.debug({ err: verdict.error, messageId, receiveCount }, 'SQS message failed for now');
     if (receiveCount < this.#settings.maxReceiveCount) return verdict;
     const last = verdict.error instanceof Error ? verdict.error.message : String(verdict.error);
     const reason = verdict.code === 'not_found' ? 'not_found' : 'too_many_receives';
     return { kind: 'dead_letter', reason, code: verdict.code, detail: last };
+  }
+
+  /** While the ledger has too much to do, what is in hand waits for it, and what is not stays in the queue. */
+  async #judgePatiently(message: Received, read: ReadEvent): Promise<Verdict> {
+    const { workTimeoutMs } = this.#settings;
+    const options = { messageId: message.messageId, workTimeoutMs, tooOld: this.#tooOld(message) };
+    const until = performance.now() + workTimeoutMs;
+    for (let attempts = 1; ; attempts++) {
+      const verdict = await judge(read, this.#parts.payments, options);
+      const isOverload = verdict.kind === 'retry' && verdict.code === 'overloaded';
+      if (!isOverload || this.#stopping.signal.aborted || performance.now() > until) return verdict;
+      await pause(backoffMs(attempts, OVERLOAD_BASE_MS, OVERLOAD_MAX_MS), this.#stopping.signal);
+    }
+  }
+
+  /** Null: it is not. By the clock of the server that said when it was sent. */
+  #tooOld({ sentAt }: Received): string | null {
+    const { maxAgeSeconds } = this.#settings;
+    if (maxAgeSeconds === 0 || sentAt === null) return null;
+    const ageSeconds = Math.floor((this.#clock.now() - sentAt) / 1000);
+    if (ageSeconds <= maxAgeSeconds) return null;
+    return `sent ${ageSeconds} s before it was received, of ${maxAgeSeconds} at most; nothing was done for it`;
   }
 
   /** True when the message has found its end and is to be deleted. */
@@ -248,14 +317,23 @@ export class Consumer {
       case 'rejected':
         this.#counters.count(verdict.kind);
         return true;
-      case 'dead_letter':
-        return await this.#deadLetter(message, verdict);
+      case 'dead_letter': {
+        const isStopped = message.group !== null && this.#settings.poisonInGroup === 'stop_group';
+        return isStopped ? this.#stopGroup(message, verdict) : await this.#deadLetter(message, verdict);
+      }
       case 'retry':
         this.#counters.count('failed');
         return false;
       default:
         return verdict satisfies never;
     }
+  }
+
+  #stopGroup({ messageId, group, receiveCount }: Received, { reason, code, detail }: DeadLetter): false {
+    this.#counters.count('stopped');
+    const found = { messageId, group, receiveCount, reason, code, detail };
+    this.#parts.log.error(found, 'SQS message stops its group: remove it from the queue, or mend what it needs');
+    return false;
   }
 
   /** An event that never reached the ledger says nothing of it. */
@@ -286,14 +364,5 @@ export class Consumer {
   async #redeliverLater(message: Received): Promise<void> {
     const delayMs = backoffMs(message.receiveCount, REDELIVERY_BASE_MS, this.#settings.retryDelayMaxSeconds * 1000);
     await this.#receipts.hideFor(message.receipt, Math.ceil(delayMs / 1000));
-  }
-}
-
-/** Waits, or returns early when the signal is given. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }

@@ -2,7 +2,8 @@ import type { DeadLetterReason } from './judge.ts';
 
 /**
  * Every message received is, once settled, counted as exactly one of `posted`, `replayed`, `rejected`, a dead letter,
- * `failed` (left for redelivery) or `returned` (given back unstarted at a stop).
+ * `failed` (left for redelivery), `returned` (given back unstarted, at a stop or behind one of its group that failed) or
+ * `stopped` (left, and its group with it).
  */
 const COUNTERS = [
   'received',
@@ -12,6 +13,7 @@ const COUNTERS = [
   'rejected',
   'failed',
   'returned',
+  'stopped',
   'deleted',
   /** Settled but not deleted: it comes again and is replayed. */
   'deleteFailed',
@@ -22,6 +24,8 @@ export type ConsumerStats = Record<Counter, number> & {
   deadLettered: Partial<Record<DeadLetterReason, number>>;
   /** In hand now. */
   inFlight: number;
+  /** Receives under way now. */
+  receivers: number;
 };
 
 /** For metrics: called once per count. `reason` is given for, and only for, `deadLettered`. */
@@ -46,11 +50,7 @@ export class Counters {
     this.#onCount?.('deadLettered', reason);
   }
 
-  snapshot(inFlight: number): ConsumerStats {
-    return {
-      ...this.#counts,
-      deadLettered: { ...this.#deadLettered },
-      inFlight,
-    };
+  snapshot(now: Pick<ConsumerStats, 'inFlight' | 'receivers'>): ConsumerStats {
+    return { ...this.#counts, deadLettered: { ...this.#deadLettered }, ...now };
   }
 }

@@ -1,6 +1,8 @@
-/** Inbound events: JSON bodies of SQS messages. */
+/** Inbound events, taken out of what they were sent in by body.ts. */
 import { z } from 'zod';
 import { cancelRequest, captureRequest, createPayment, idempotencyKey, refundRequest } from '../payments/schema.ts';
+import type { TraceParent } from '../payments/types.ts';
+import { type OpenedBody, openBody } from './body.ts';
 
 /** `{"id", "type", "data"}`. Its id is the key, and not that of the SQS message, which changes. */
 function event<Type extends string, Data extends z.ZodType>(type: Type, data: Data) {
@@ -25,25 +27,24 @@ export type ParsedEvent =
   | { readonly ok: true; readonly event: InboundEvent }
   | {
       readonly ok: false;
-      readonly reason: 'malformed_json' | 'schema_violation' | 'unknown_type';
+      readonly reason: 'schema_violation' | 'unknown_type';
       /** What is wrong and where, for a person. */
       readonly detail: string;
     };
 
-/** Never throws. */
-export function parseEvent(body: string): ParsedEvent {
-  let json: unknown;
-  let setsPrototype = false;
-  try {
-    json = JSON.parse(body, (key, value: unknown) => {
-      if (key === '__proto__') setsPrototype = true;
-      return value;
-    });
-  } catch (error) {
-    return { ok: false, reason: 'malformed_json', detail: error instanceof Error ? error.message : String(error) };
-  }
-  // Refused here, because a schema of free keys (metadata) drops this one without a word.
-  if (setsPrototype) return { ok: false, reason: 'schema_violation', detail: 'the key __proto__ is not allowed' };
+export type ReadEvent =
+  | { readonly ok: true; readonly event: InboundEvent; readonly traceParent: TraceParent }
+  | Extract<OpenedBody | ParsedEvent, { ok: false }>;
+
+/** The event in a message, whatever it was sent in. Never throws. */
+export function readEvent(message: Parameters<typeof openBody>[0]): ReadEvent {
+  const opened = openBody(message);
+  if (!opened.ok) return opened;
+  const parsed = parseEvent(opened.json);
+  return parsed.ok ? { ...parsed, traceParent: opened.traceParent } : parsed;
+}
+
+function parseEvent(json: unknown): ParsedEvent {
   const type = typeOf(json);
   if (type !== undefined && !EVENT_TYPES.has(type)) {
     return {
@@ -54,11 +55,7 @@ export function parseEvent(body: string): ParsedEvent {
   }
   const parsed = inboundEvent.safeParse(json);
   if (parsed.success) return { ok: true, event: parsed.data };
-  return {
-    ok: false,
-    reason: 'schema_violation',
-    detail: describe(parsed.error),
-  };
+  return { ok: false, reason: 'schema_violation', detail: describe(parsed.error) };
 }
 
 function typeOf(json: unknown): string | undefined {

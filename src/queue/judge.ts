@@ -1,23 +1,24 @@
 import { isTransient, LedgerError, type LedgerErrorCode } from '../ledger/errors.ts';
 import { SQS_CLIENT } from '../payments/callers.ts';
 import { type Answer, type Caller, type Followed, type Payments, PaymentsError } from '../payments/types.ts';
-import { type InboundEvent, type ParsedEvent, parseEvent } from './event.ts';
-import type { Received } from './message.ts';
+import type { InboundEvent, ReadEvent } from './event.ts';
 
 /** What events ask for. */
 export type EventPayments = Pick<Payments, 'createPayment' | 'capturePayment' | 'cancelPayment' | 'refundPayment'>;
 
 /**
  * Why a message was dead-lettered: its body is no event, the ledger refuses it for good (the ledger's own code), the
- * payment that it is about never came, or it was received too often without ever being settled.
+ * payment that it is about never came, it is older than is allowed, or it was received too often without ever being
+ * settled.
  */
 export type DeadLetterReason =
-  | Extract<ParsedEvent, { ok: false }>['reason']
+  | Extract<ReadEvent, { ok: false }>['reason']
   | LedgerErrorCode
   | 'not_found'
+  | 'too_old'
   | 'too_many_receives';
 
-export type EventErrorCode = LedgerErrorCode | 'not_found' | 'invalid_event' | 'unexpected_error';
+export type EventErrorCode = LedgerErrorCode | 'not_found' | 'invalid_event' | 'too_old' | 'unexpected_error';
 
 /** What is to become of a message; {@link Consumer} says what it does about each. */
 export type Verdict =
@@ -34,31 +35,47 @@ export type Verdict =
       readonly error: unknown;
     };
 
-/** Reads the body and does what it asks for. Waits at most `workTimeoutMs` for the ledger. Never throws. */
-export async function judge(
-  { body, messageId }: Pick<Received, 'body' | 'messageId'>,
-  payments: EventPayments,
-  workTimeoutMs: number,
-): Promise<Verdict> {
-  const parsed = parseEvent(body);
-  if (!parsed.ok)
-    return {
-      kind: 'dead_letter',
-      reason: parsed.reason,
-      code: 'invalid_event',
-      detail: parsed.detail,
-    };
+export interface JudgeOptions {
+  /** Of the message, for the log. */
+  readonly messageId: string;
+  /** How long to wait for the ledger, ms. */
+  readonly workTimeoutMs: number;
+  /** The event may only be found done: it came too late to be begun. Null: it is done. */
+  readonly tooOld: string | null;
+}
+
+/** Does what the event asks for. Never throws. */
+export async function judge(read: ReadEvent, payments: EventPayments, options: JudgeOptions): Promise<Verdict> {
+  if (!read.ok) return { kind: 'dead_letter', reason: read.reason, code: 'invalid_event', detail: read.detail };
+  const { messageId, workTimeoutMs, tooOld } = options;
+  const caller: Caller = { client: SQS_CLIENT, key: read.event.id, requestId: messageId };
   try {
-    return await within(workTimeoutMs, act(parsed.event, messageId, payments));
+    if (tooOld !== null && !(await within(workTimeoutMs, isKnown(read.event, payments, caller)))) {
+      return { kind: 'dead_letter', reason: 'too_old', code: 'too_old', detail: tooOld };
+    }
+    return await within(workTimeoutMs, act(read.event, payments, caller));
   } catch (error) {
     return judgeError(error);
   }
 }
 
-async function act(event: InboundEvent, requestId: string, payments: EventPayments): Promise<Verdict> {
-  const { isRejected, replayed } = await ask(event, payments, { client: SQS_CLIENT, key: event.id, requestId });
+async function act(event: InboundEvent, payments: EventPayments, caller: Caller): Promise<Verdict> {
+  const { isRejected, replayed } = await ask(event, payments, caller);
   if (replayed) return { kind: 'replayed' };
   return { kind: isRejected ? 'rejected' : 'posted' };
+}
+
+/** An earlier delivery may have begun it: then it has an outcome, or is about to. */
+async function isKnown(event: InboundEvent, payments: EventPayments, caller: Caller): Promise<boolean> {
+  try {
+    return (await ask(event, payments, { ...caller, dryRun: true })).replayed;
+  } catch (error) {
+    // Begun, and used with other data: both are found by what is to be done with it.
+    if (error instanceof LedgerError && error.code.startsWith('idempotency_key_')) return true;
+    const isFinal = error instanceof LedgerError ? !isTransient(error.code) : error instanceof PaymentsError;
+    if (isFinal) return false;
+    throw error;
+  }
 }
 
 interface Outcome {
@@ -93,12 +110,7 @@ function judgeError(error: unknown): Verdict {
   if (error instanceof PaymentsError && error.code === 'not_found') return { kind: 'retry', code: error.code, error };
   if (!(error instanceof LedgerError)) return { kind: 'retry', code: 'unexpected_error', error };
   if (isTransient(error.code)) return { kind: 'retry', code: error.code, error };
-  return {
-    kind: 'dead_letter',
-    reason: error.code,
-    code: error.code,
-    detail: error.message,
-  };
+  return { kind: 'dead_letter', reason: error.code, code: error.code, detail: error.message };
 }
 
 /** The work goes on after the time is up; only nobody waits for it. The same key finds its outcome later. */

@@ -65,7 +65,11 @@ export async function consume(
       deadLetterQueueUrl,
       waitSeconds,
       visibilityTimeoutSeconds: config.SQS_VISIBILITY_TIMEOUT_SECONDS,
-      concurrency: config.SQS_CONCURRENCY,
+      receiversMax: config.SQS_CONCURRENCY,
+      inHandMax: config.SQS_MESSAGES_IN_HAND_MAX,
+      maxReceiveCount: config.SQS_RECEIVES_MAX,
+      maxAgeSeconds: config.SQS_AGE_MAX_SECONDS,
+      poisonInGroup: config.SQS_POISON_IN_GROUP,
     },
   );
   metrics.watchConsumer(consumer);

@@ -70,7 +70,7 @@ describe('the consumer', () => {
     });
     payments.before = (_, caller) => (caller.key === 'slow' ? slow : undefined);
     await queues.send(paymentEvent('slow'), ...range(30).map((n) => paymentEvent(`event-${n}`)));
-    const consumer = queues.consume(payments, { concurrency: 1 });
+    const consumer = queues.consume(payments, { receiversMax: 1 });
     await expect.poll(() => consumer.stats().deleted, { timeout: 10_000 }).toBe(30);
     expect(consumer.stats().inFlight).toBe(1);
 
@@ -79,14 +79,14 @@ describe('the consumer', () => {
     expect(payments.posted).toHaveLength(31);
   });
 
-  it('has at most twenty messages a receive loop in hand', async () => {
+  it('has at most as many messages in hand as it is told', async () => {
     let finish = () => {};
     const held = new Promise<void>((resolve) => {
       finish = resolve;
     });
     payments.before = () => held;
     await queues.send(...range(60).map((n) => paymentEvent(`event-${n}`)));
-    const consumer = queues.consume(payments, { concurrency: 1 });
+    const consumer = queues.consume(payments, { inHandMax: 20 });
     await expect.poll(() => consumer.stats().inFlight, { timeout: 10_000 }).toBe(20);
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(consumer.stats().received).toBe(20);
@@ -97,10 +97,10 @@ describe('the consumer', () => {
   });
 
   it.each([
-    [{ concurrency: 0 }, 'concurrency of the SQS consumer must be a whole number from 1 to 16; it is 0'],
+    [{ receiversMax: 0 }, 'receiversMax of the SQS consumer must be a whole number from 1 to 64; it is 0'],
     [{ visibilityTimeoutSeconds: 1 }, 'visibilityTimeoutSeconds of the SQS consumer must be a whole number from 2'],
     [{ waitSeconds: 21 }, 'waitSeconds of the SQS consumer must be a whole number from 0 to 20; it is 21'],
-    [{ queueUrl: 'http://127.0.0.1/000000000000/events.fifo' }, 'give it the URL of a standard queue'],
+    [{ inHandMax: 9 }, 'inHandMax of the SQS consumer must be a whole number from 10 to 10000; it is 9'],
   ])('refuses the settings %j', (settings, message) => {
     expect(() => queues.consume(payments, settings)).toThrow(message);
   });

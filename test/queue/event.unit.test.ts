@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
-import { parseEvent } from '../../src/queue/event.ts';
+import { readEvent } from '../../src/queue/event.ts';
 import { followEvent, paymentEvent } from './support/events.ts';
 
+const parseEvent = (body: string) => {
+  const read = readEvent({ body, encoding: null, isPointer: false, traceParent: {} });
+  return read.ok ? { ok: read.ok, event: read.event } : read;
+};
 const AMOUNT_RULE = 'must be a whole number of minor units from 1 to 999999999999999';
 
 describe('an inbound event', () => {

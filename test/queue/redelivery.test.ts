@@ -34,7 +34,7 @@ afterEach(async () => {
 
 describe('redelivery', () => {
   it('leaves messages that met trouble which may pass, and posts them when they come again', async () => {
-    const codes: LedgerErrorCode[] = ['unavailable', 'overloaded', 'outcome_unknown', 'idempotency_key_in_progress'];
+    const codes: LedgerErrorCode[] = ['unavailable', 'outcome_unknown', 'idempotency_key_in_progress'];
     const troubles = new Map<string, Error>(codes.map((code) => [code, new LedgerError(code, 'not now')]));
     troubles.set('a bug', new TypeError('a bug'));
     const events = [...troubles.keys(), 'no trouble'].map((id) => paymentEvent(id));
@@ -47,8 +47,26 @@ describe('redelivery', () => {
     const consumer = queues.consume(payments);
     await queues.drained();
 
-    expect(payments.posted).toHaveLength(6);
-    expect(consumer.stats()).toMatchObject({ received: 11, posted: 6, failed: 5, deleted: 6, deadLettered: {} });
+    expect(payments.posted).toHaveLength(5);
+    expect(consumer.stats()).toMatchObject({ received: 9, posted: 5, failed: 4, deleted: 5, deadLettered: {} });
+  });
+
+  it('holds messages in hand while the ledger has too much to do, and asks for no more than it may have there', async () => {
+    let isFull = true;
+    payments.before = () => {
+      if (isFull) throw new LedgerError('overloaded', 'too much to do');
+    };
+    await queues.send(...Array.from({ length: 60 }, (_, n) => paymentEvent(`event-${n}`)));
+    // Less than it takes: what is in hand stays hidden all the same.
+    const consumer = queues.consume(payments, { inHandMax: 20, visibilityTimeoutSeconds: 2 });
+    await expect.poll(() => consumer.stats().inFlight, { timeout: 10_000 }).toBe(20);
+    await sleep(5_000);
+    expect(consumer.stats()).toMatchObject({ received: 20, failed: 0, deadLettered: {} });
+    isFull = false;
+    await queues.drained();
+
+    expect(payments.posted).toHaveLength(60);
+    expect(consumer.stats()).toMatchObject({ received: 60, failed: 0 });
   });
 
   it('finds the payment whose answer was lost, and does not pay twice', async () => {
@@ -157,7 +175,7 @@ describe('redelivery', () => {
       throw new LedgerError('unavailable', 'no primary');
     };
     await queues.send(...Array.from({ length: 100 }, (_, n) => paymentEvent(`event-${n}`)));
-    const consumer = queues.consume(payments, { concurrency: 1 });
+    const consumer = queues.consume(payments, { inHandMax: 20 });
     await expect.poll(() => consumer.stats().failed, { timeout: 10_000 }).toBeGreaterThan(0);
     await sleep(1_000);
     expect(consumer.stats().received).toBeLessThan(80);

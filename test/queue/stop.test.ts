@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LedgerError } from '../../src/ledger/errors.ts';
 import { paymentEvent } from './support/events.ts';
 import { MemoryPayments } from './support/memory-payments.ts';
 import { startTestSqs, TestQueues, type TestSqs, WAIT_MS } from './support/sqs.ts';
@@ -44,7 +45,7 @@ describe('stopping the consumer', () => {
   });
 
   it('gives back at once what a receive under way still brings', async () => {
-    const consumer = queues.consume(payments, { waitSeconds: 5, visibilityTimeoutSeconds: 600, concurrency: 1 });
+    const consumer = queues.consume(payments, { waitSeconds: 5, visibilityTimeoutSeconds: 600, receiversMax: 1 });
     await new Promise((resolve) => setTimeout(resolve, 300));
     const stopped = consumer.stop(WAIT_MS);
     await queues.send(paymentEvent('just-missed'));
@@ -56,11 +57,30 @@ describe('stopping the consumer', () => {
     expect(next.stats()).toMatchObject({ posted: 1 });
   });
 
-  it('does not wait for ever: what is still in hand after the grace is left for redelivery', async () => {
+  it('gives back at once what waits for a ledger that has too much to do', async () => {
+    payments.before = () => {
+      throw new LedgerError('overloaded', 'too much to do');
+    };
+    await queues.send(paymentEvent('waiting'));
+    const consumer = queues.consume(payments, { visibilityTimeoutSeconds: 600 });
+    await expect.poll(() => payments.calls, { timeout: 10_000 }).toBeGreaterThan(1);
+    expect(await consumer.stop(WAIT_MS)).toBe(true);
+    // Perhaps again by a receive that was under way.
+    const { received, returned } = consumer.stats();
+    expect(consumer.stats()).toMatchObject({ posted: 0, failed: 0 });
+    expect(returned).toBe(received);
+    payments.before = () => {};
+    const next = queues.consume(payments);
+    await queues.drained();
+
+    expect(next.stats()).toMatchObject({ received: 1, posted: 1 });
+  });
+
+  it('does not wait for ever: what is still in hand after the grace is given back at once', async () => {
     const { open, opened } = gate();
     payments.before = () => opened;
     await queues.send(paymentEvent('stuck'));
-    const consumer = queues.consume(payments, { visibilityTimeoutSeconds: 2, waitSeconds: 0 });
+    const consumer = queues.consume(payments, { visibilityTimeoutSeconds: 600, waitSeconds: 0 });
     await expect.poll(() => consumer.stats().inFlight, { timeout: 10_000 }).toBe(1);
 
     expect(await consumer.stop(100)).toBe(false);

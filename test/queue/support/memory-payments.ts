@@ -107,6 +107,16 @@ export class MemoryPayments implements EventPayments {
     );
     const known = this.#known.get(key);
     if (known === undefined) {
+      if (caller.dryRun) {
+        const before = [new Map(this.balances), new Map(this.payments)] as const;
+        try {
+          return { value: run(), replayed: false };
+        } finally {
+          for (const [name, balance] of before[0]) this.balances.set(name, balance);
+          for (const id of this.payments.keys()) if (!before[1].has(id)) this.payments.delete(id);
+          for (const [id, payment] of before[1]) this.payments.set(id, payment);
+        }
+      }
       const value = run();
       this.#known.set(key, { fingerprint, value });
       return { value, replayed: false };

@@ -77,7 +77,7 @@ export class TestQueues {
         deadLetterQueueUrl: this.deadLetterQueueUrl,
         waitSeconds: 1,
         visibilityTimeoutSeconds: 30,
-        concurrency: 2,
+        receiversMax: 2,
         ...settings,
       },
     );
