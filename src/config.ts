@@ -24,6 +24,12 @@ const url = (protocols: readonly string[]) =>
     `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
 
+/** As SQS has them: 80 characters, `.fifo` among them. */
+const QUEUE_NAME = /^(?=.{1,80}$)[A-Za-z0-9_-]+(\.fifo)?$/;
+const queue = z.union([url(['http:', 'https:']), z.string().regex(QUEUE_NAME)], {
+  error: 'must be the URL of a queue, which begins with http:// or https://, or the name of one',
+});
+
 const zookeeper = {
   ZOOKEEPER_CONNECT: z.string().refine(isConnectString, 'must be host:port,host:port/path').optional(),
   ZOOKEEPER_SESSION_MS: whole(400, 600_000).default(10_000),
@@ -56,9 +62,9 @@ const schema = z.object({
     .refine(isApiKey, 'must be kvitt_ and 32 to 86 letters and digits; `kvitt keys generate` makes one')
     .optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  SQS_QUEUE_URL: url(['http:', 'https:']).optional(),
-  SQS_DEAD_LETTER_QUEUE_URL: url(['http:', 'https:']).optional(),
-  SQS_OUT_QUEUE_URL: url(['http:', 'https:']).optional(),
+  SQS_QUEUE_URL: queue.optional(),
+  SQS_DEAD_LETTER_QUEUE_URL: queue.optional(),
+  SQS_OUT_QUEUE_URL: queue.optional(),
   SQS_ENDPOINT: url(['http:', 'https:']).optional(),
   SQS_WAIT_SECONDS: whole(0, 20).default(10),
   SQS_VISIBILITY_TIMEOUT_SECONDS: whole(2, 43_200).default(30),

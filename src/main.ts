@@ -65,7 +65,7 @@ export async function startService(config: Config, log: Logger, parts: Parts): P
     }
     metrics.watchLag('kvitt_payments_view_lag_seconds', lists);
     metrics.watchLag('kvitt_account_balances_lag_seconds', balances);
-    const told = publishEvents(config, db, log, books, isOurs);
+    const told = await publishEvents(config, db, log, books, isOurs);
     if (told !== null) {
       closers.add(() => told.stop());
       metrics.watchLag('kvitt_events_lag_seconds', told.follower);

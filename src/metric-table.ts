@@ -204,7 +204,7 @@ export const METRICS = {
     type: 'counter',
     unit: 'messages',
     labels: ['outcome', 'reason'],
-    help: 'What became of them: posted, replayed, rejected, dead_lettered (with its reason), failed (comes again), returned',
+    help: 'What became of them: posted, replayed, rejected, dead_lettered (with its reason), failed (comes again), returned, stopped (and its group with it)',
   },
   kvitt_sqs_deleted_messages_total: {
     type: 'counter',
@@ -217,6 +217,12 @@ export const METRICS = {
     unit: 'messages',
     labels: [],
     help: 'SQS messages in hand',
+  },
+  kvitt_sqs_receivers: {
+    type: 'gauge',
+    unit: 'calls',
+    labels: [],
+    help: 'Receives under way: more, the fuller the queue is',
   },
   kvitt_mongodb_pool_connections: {
     type: 'gauge',

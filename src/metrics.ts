@@ -111,6 +111,7 @@ export class Metrics implements HttpMetrics, EngineObserver {
 
   watchConsumer(consumer: Pick<Consumer, 'stats'>): void {
     this.#read('kvitt_sqs_in_flight_messages', () => consumer.stats().inFlight);
+    this.#read('kvitt_sqs_receivers', () => consumer.stats().receivers);
   }
 
   /** What is delivered by webhooks from here. */

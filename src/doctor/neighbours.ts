@@ -1,7 +1,7 @@
 /** The servers beside MongoDB that the settings name. */
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Cloudname, type CloudnameOptions } from '../cloudname/cloudname.ts';
-import { createSqsClient, type SqsClientSettings } from '../queue/client.ts';
+import { createSqsClient, queueUrlOf, type SqsClientSettings } from '../queue/client.ts';
 import { type Check, fail, ok, why } from './check.ts';
 
 const ANSWER_MS_MAX = 10_000;
@@ -23,14 +23,15 @@ export async function sqsChecks(
   }
 }
 
-async function queueCheck(client: SQSClient, name: string, QueueUrl: string): Promise<Check> {
+async function queueCheck(client: SQSClient, name: string, queue: string): Promise<Check> {
   try {
+    const QueueUrl = await queueUrlOf(client, queue);
     const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] });
     await client.send(command, { abortSignal: AbortSignal.timeout(ANSWER_MS_MAX) });
     return ok(name, QueueUrl);
   } catch (error) {
     const next = 'check the URL of the queue, SQS_ENDPOINT, AWS_REGION, the credentials and their permissions';
-    return fail(name, `${QueueUrl} does not answer: ${why(error)}`, next);
+    return fail(name, `${queue} does not answer: ${why(error)}`, next);
   }
 }
 

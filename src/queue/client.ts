@@ -1,4 +1,4 @@
-import { SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Above the longest poll (20 s): a receive that is cut off loses its messages until their visibility runs out. */
@@ -24,4 +24,14 @@ export function createSqsClient(settings: SqsClientSettings): SQSClient {
       throwOnRequestTimeout: true,
     },
   });
+}
+
+/** The URL of a queue that is given by its URL or, in the client's account and region, by its name. */
+export async function queueUrlOf(client: SQSClient, nameOrUrl: string): Promise<string> {
+  if (nameOrUrl.includes('/')) return nameOrUrl;
+  const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: nameOrUrl })).catch((error: Error) => {
+    const advice = 'check its name, SQS_ENDPOINT, AWS_REGION, the credentials and their permission sqs:GetQueueUrl';
+    throw new Error(`the SQS queue ${nameOrUrl} cannot be found: ${error.message}; ${advice}`, { cause: error });
+  });
+  return QueueUrl!;
 }

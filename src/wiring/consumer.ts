@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PaymentsService } from '../payments/service.ts';
-import { createSqsClient } from '../queue/client.ts';
+import { createSqsClient, queueUrlOf } from '../queue/client.ts';
 import { Consumer } from '../queue/consumer.ts';
 import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, startEmbeddedSqs } from '../queue/embedded.ts';
 import type { Tracing } from '../tracing/tracing.ts';
@@ -52,6 +52,9 @@ export async function consume(
   }
   const client = createSqsClient(connection);
   closers.add(async () => client.destroy());
+  [queueUrl, deadLetterQueueUrl] = (await Promise.all(
+    [queueUrl, deadLetterQueueUrl].map((queue) => queueUrlOf(client, queue)),
+  )) as [string, string];
   const consumer = new Consumer(
     {
       client,

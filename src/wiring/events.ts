@@ -7,7 +7,7 @@ import { Checkpoints } from '../mongo/checkpoints.ts';
 import { MongoJournalQueries } from '../mongo/journal-queries.ts';
 import { MongoLease } from '../mongo/leases.ts';
 import { Follower, type IsOurs } from '../payments/follower.ts';
-import { createSqsClient } from '../queue/client.ts';
+import { createSqsClient, queueUrlOf } from '../queue/client.ts';
 import { SqsEventSink } from '../queue/event-sink.ts';
 
 const POLL_MS = 100;
@@ -20,10 +20,17 @@ export interface Told {
 }
 
 /** Sends events to the queue of the settings; null: there is none. Started. */
-export function publishEvents(config: Config, db: Db, log: Logger, books: number, isOurs: IsOurs): Told | null {
-  const { SQS_OUT_QUEUE_URL: queueUrl, SQS_ENDPOINT: endpoint, AWS_REGION: region } = config;
-  if (queueUrl === undefined) return null;
+export async function publishEvents(
+  config: Config,
+  db: Db,
+  log: Logger,
+  books: number,
+  isOurs: IsOurs,
+): Promise<Told | null> {
+  const { SQS_OUT_QUEUE_URL: queue, SQS_ENDPOINT: endpoint, AWS_REGION: region } = config;
+  if (queue === undefined) return null;
   const client = createSqsClient({ region, endpoint });
+  const queueUrl = await queueUrlOf(client, queue);
   const publisher = new Publisher({
     outbox: new Outbox(new MongoJournalQueries(db)),
     sink: new SqsEventSink({ client, queueUrl }),

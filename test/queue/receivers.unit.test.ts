@@ -2,16 +2,20 @@ import { describe, expect, it } from 'vitest';
 import { Receivers } from '../../src/queue/receivers.ts';
 
 /** Receives that are answered by hand. */
-function underTest({ receiversMax = 4, mayBegin = (_underWay: number) => true } = {}) {
+function underTest({ receiversMax = 4, mayBegin = (_underWay: number): boolean => true } = {}) {
   const open: ((count: number | null) => void)[] = [];
-  const receive = () => new Promise<number | null>((resolve) => open.push(resolve));
+  let calls = 0;
+  const receive = () => {
+    calls++;
+    return new Promise<number | null>((resolve) => open.push(resolve));
+  };
   const receivers = new Receivers({ receive, mayBegin, receiversMax, batchMax: 10 });
   receivers.pump();
   const answer = async (count: number | null) => {
     open.shift()!(count);
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { receivers, answer };
+  return { receivers, answer, calls: () => calls };
 }
 
 describe('receivers', () => {
@@ -37,13 +41,14 @@ describe('receivers', () => {
   });
 
   it('are a single one, after a pause, once the queue cannot be reached', async () => {
-    const { receivers, answer } = underTest();
+    const { receivers, answer, calls } = underTest();
     for (let n = 0; n < 6; n++) await answer(10);
+    const asked = calls();
     for (let n = 0; n < 4; n++) await answer(null);
-    await expect.poll(() => receivers.underWay).toBe(1);
-    const stopped = receivers.stop();
-    await answer(0);
-    await stopped;
+    expect([receivers.underWay, calls()]).toEqual([1, asked]);
+    await expect.poll(calls).toBe(asked + 1);
+    await answer(10);
+    expect(receivers.underWay).toBe(2);
   });
 
   it('begin when there is room again', async () => {

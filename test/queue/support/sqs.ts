@@ -9,6 +9,7 @@ import {
   type Message,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { vi } from 'vitest';
@@ -33,9 +34,8 @@ export interface TestSqs {
   stop(): Promise<void>;
 }
 
-export async function startTestSqs(): Promise<TestSqs> {
-  const server =
-    process.env.KVITT_TEST_SQS === 'elasticmq' ? await startElasticMq() : await startEmbeddedSqs({ queues: [] });
+export async function startTestSqs(kind = process.env.KVITT_TEST_SQS): Promise<TestSqs> {
+  const server = kind === 'elasticmq' ? await startElasticMq() : await startEmbeddedSqs({ queues: [] });
   const client = clientOf(server.endpoint);
   const stop = async () => {
     client.destroy();
@@ -55,10 +55,10 @@ export class TestQueues {
     readonly deadLetterQueueUrl: string,
   ) {}
 
-  static async create(client: SQSClient): Promise<TestQueues> {
+  static async create(client: SQSClient, { fifo = false } = {}): Promise<TestQueues> {
     const name = randomUUID();
     const [queueUrl, deadLetterQueueUrl] = await Promise.all([
-      createQueue(client, `events-${name}`),
+      fifo ? createQueue(client, `events-${name}.fifo`, { FifoQueue: 'true' }) : createQueue(client, `events-${name}`),
       createQueue(client, `events-${name}-dlq`),
     ]);
     return new TestQueues(client, queueUrl, deadLetterQueueUrl);
@@ -86,8 +86,23 @@ export class TestQueues {
   }
 
   async send(...bodies: string[]): Promise<void> {
-    for (let from = 0; from < bodies.length; from += 10) {
-      const entries = bodies.slice(from, from + 10).map((body, index) => ({ Id: String(index), MessageBody: body }));
+    await this.sendEntries(bodies.map((body) => ({ MessageBody: body })));
+  }
+
+  /** To a FIFO queue: each with its group. */
+  async sendInGroups(messages: readonly (readonly [group: string, body: string])[]): Promise<void> {
+    await this.sendEntries(
+      messages.map(([group, body]) => ({
+        MessageBody: body,
+        MessageGroupId: group,
+        MessageDeduplicationId: randomUUID(),
+      })),
+    );
+  }
+
+  async sendEntries(messages: readonly Omit<SendMessageBatchRequestEntry, 'Id'>[]): Promise<void> {
+    for (let from = 0; from < messages.length; from += 10) {
+      const entries = messages.slice(from, from + 10).map((message, index) => ({ Id: String(index), ...message }));
       const answer = await this.client.send(new SendMessageBatchCommand({ QueueUrl: this.queueUrl, Entries: entries }));
       if (answer.Failed?.length) throw new Error(`not sent: ${JSON.stringify(answer.Failed)}`);
     }
@@ -145,8 +160,8 @@ export class TestQueues {
   }
 }
 
-async function createQueue(client: SQSClient, name: string): Promise<string> {
-  const { QueueUrl } = await client.send(new CreateQueueCommand({ QueueName: name }));
+async function createQueue(client: SQSClient, name: string, attributes?: Record<string, string>): Promise<string> {
+  const { QueueUrl } = await client.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
   if (QueueUrl === undefined) throw new Error(`no URL for the queue ${name}`);
   return QueueUrl;
 }
