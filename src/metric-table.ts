@@ -220,7 +220,7 @@ export const METRICS = {
   },
   kvitt_sqs_receivers: {
     type: 'gauge',
-    unit: 'calls',
+    unit: 'receivers',
     labels: [],
     help: 'Receives under way: more, the fuller the queue is',
   },
