@@ -4,7 +4,7 @@ import type { Log } from '../ledger/ports.ts';
 import { backoffMs } from '../ledger/retry.ts';
 import { BATCH_MAX } from './batcher.ts';
 import { type ConsumerStats, Counters, type OnCount } from './counters.ts';
-import { type DeadLetter, sendDeadLetter } from './dead-letter.ts';
+import { type DeadLetter, DeadLetters } from './dead-letter.ts';
 import { Health } from './health.ts';
 import { type EventErrorCode, type EventPayments, judge, type Verdict } from './judge.ts';
 import { ATTRIBUTES, type Received, SYSTEM_ATTRIBUTES, toReceived } from './message.ts';
@@ -67,6 +67,7 @@ export class Consumer {
   readonly #parts: ConsumerParts;
   readonly #counters: Counters;
   readonly #receipts: Receipts;
+  readonly #deadLetters: DeadLetters;
   readonly #queueHealth: Health;
   readonly #deadLetterHealth: Health;
   readonly #ledgerHealth: Health;
@@ -94,6 +95,7 @@ export class Consumer {
     this.#ledgerHealth = new Health(log, 'the ledger, for SQS events,', 'check the database');
     const receiptHealth = new Health(log, 'deleting from the SQS queue', 'check its permissions');
     this.#receipts = new Receipts(parts.client, settings.queueUrl, receiptHealth);
+    this.#deadLetters = new DeadLetters(parts.client, settings.deadLetterQueueUrl);
     this.#slots = new Slots(settings.concurrency * BATCHES_PER_LOOP * BATCH_MAX);
     this.#loops = Array.from({ length: settings.concurrency }, () => this.#loop());
   }
@@ -270,7 +272,7 @@ export class Consumer {
     const { messageId, receiveCount } = message;
     const { reason, code } = letter;
     try {
-      await sendDeadLetter(this.#parts.client, this.#settings.deadLetterQueueUrl, message, letter);
+      await this.#deadLetters.send(message, letter);
     } catch (error) {
       this.#deadLetterHealth.down(error, { messageId });
       this.#counters.count('failed');

@@ -100,6 +100,7 @@ export async function testApp(settings: Partial<HttpSettings> = {}): Promise<Tes
     payments,
     events: NO_EVENTS,
     webhooks: NO_WEBHOOKS,
+    deadLetters: null,
     reconciliations: NO_RECONCILIATIONS,
     auth: new CachingAuthenticator(keys),
     audit: {
