@@ -67,7 +67,7 @@ export interface Outcome {
 }
 
 /** The queues cannot be worked with. */
-export class QueueError extends Error {
+class QueueError extends Error {
   override readonly name = 'QueueError';
   readonly code = 'queue_unavailable';
 }
