@@ -27,23 +27,25 @@ export interface OfficeParts {
 
 export type Choice = { readonly ids: readonly string[] } | { readonly reason: string } | { readonly all: true };
 
-export interface Look {
+export interface Bounds {
+  /** For how long it goes on: to look, a minute unless told; else no limit. */
+  readonly msMax?: number | undefined;
+  /** No more is begun from then on. */
+  readonly signal?: AbortSignal | undefined;
+  /** How many were looked at, or dealt with, by now. */
+  readonly onProgress?: ((done: number) => void) | undefined;
+}
+
+export interface Look extends Bounds {
   /** As many at most. */
   readonly limit: number;
   readonly reason?: string | undefined;
-  /** For how long it looks for more; a minute unless told. */
-  readonly msMax?: number | undefined;
 }
 
-export interface Order {
+export interface Order extends Bounds {
   readonly choice: Choice;
   /** As many at most; no limit unless told. */
   readonly limit?: number | undefined;
-  /** For how long it goes on; no limit unless told. */
-  readonly msMax?: number | undefined;
-  /** No more is begun from then on. */
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number) => void;
 }
 
 export interface RedriveOrder extends Order {
@@ -89,8 +91,8 @@ export class DeadLetterOffice {
   }
 
   /** Oldest first. `more`: it stopped before it had looked through all. Rejects with {@link QueueError}. */
-  async list({ limit, reason, msMax = LOOK_MS_MAX }: Look): Promise<{ letters: Letter[]; more: boolean }> {
-    const round = this.#round(msMax);
+  async list({ limit, reason, ...bounds }: Look): Promise<{ letters: Letter[]; more: boolean }> {
+    const round = this.#round(bounds, LOOK_MS_MAX);
     const isChosen = chosenBy(reason === undefined ? { all: true } : { reason });
     const letters: Letter[] = [];
     try {
@@ -98,6 +100,7 @@ export class DeadLetterOffice {
         const found = await next(round);
         if (found === null) break;
         letters.push(...found.map(({ letter }) => letter).filter(isChosen));
+        bounds.onProgress?.(round.held);
       }
     } finally {
       await round.end();
@@ -107,11 +110,12 @@ export class DeadLetterOffice {
   }
 
   /** With its body, decompressed. Rejects with {@link PaymentsError} `not_found`, and {@link QueueError}. */
-  async show(id: string, msMax = LOOK_MS_MAX): Promise<{ letter: Letter; body: string; encoding: string | null }> {
-    const round = this.#round(msMax);
+  async show(id: string, bounds: Bounds = {}): Promise<{ letter: Letter; body: string; encoding: string | null }> {
+    const round = this.#round(bounds, LOOK_MS_MAX);
     try {
       for (let found = await next(round); found !== null; found = await next(round)) {
         const one = found.find(({ letter }) => letter.id === id);
+        bounds.onProgress?.(round.held);
         if (one) return { letter: one.letter, body: readBody(one.body, one.encoding), encoding: one.encoding };
       }
     } finally {
@@ -165,25 +169,23 @@ export class DeadLetterOffice {
 
   /** `act` is given as many as a chunk at once. It throws when it could do nothing with any of them. */
   async #work(order: Order, chunk: number, act: Act): Promise<Outcome> {
-    const { choice, limit = Number.POSITIVE_INFINITY, msMax = Number.POSITIVE_INFINITY, signal, onProgress } = order;
-    const untilMs = this.#parts.clock() + msMax;
-    const round = this.#round(msMax);
+    const { choice, limit = Number.POSITIVE_INFINITY, onProgress } = order;
+    const round = this.#round(order, Number.POSITIVE_INFINITY);
     const isChosen = chosenBy(choice);
     const missing = new Set('ids' in choice ? choice.ids : []);
     const tally: Tally = { done: 0, failed: 0, notDeleted: 0 };
-    const isOver = () => signal?.aborted || this.#parts.clock() >= untilMs;
     const isFound = () => 'ids' in choice && missing.size === 0;
     let begun = 0;
     let hasLeft = false;
     let failures = 0;
     let problem: string | null = null;
     try {
-      while (problem === null && begun < limit && !isFound() && !isOver()) {
+      while (problem === null && begun < limit && !isFound()) {
         const found = await next(round);
         if (found === null) break;
         const chosen = found.filter(({ letter }) => isChosen(letter));
         for (const { letter } of chosen) missing.delete(letter.id);
-        while (chosen.length > 0 && begun < limit && problem === null && !isOver()) {
+        while (chosen.length > 0 && begun < limit && problem === null && !round.isOver) {
           const some = chosen.splice(0, Math.min(chunk, limit - begun));
           begun += some.length;
           await act(round, some, tally).then(
@@ -223,9 +225,9 @@ export class DeadLetterOffice {
     return sent;
   }
 
-  #round(msMax: number): Round {
+  #round({ msMax, signal }: Bounds, msMaxElse: number): Round {
     const { client, deadLetterQueueUrl: queueUrl, clock } = this.#parts;
-    return new Round({ client, queueUrl, clock }, clock() + msMax);
+    return new Round({ client, queueUrl, clock }, clock() + (msMax ?? msMaxElse), signal);
   }
 }
 

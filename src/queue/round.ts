@@ -31,19 +31,26 @@ export class Round {
   readonly #held = new Map<string, string>();
   readonly #parts: RoundParts;
   readonly #untilMs: number;
+  readonly #signal: AbortSignal | undefined;
   #lastNewMs: number;
   #isWhole = false;
 
-  /** It looks for more until `untilMs` of the clock. */
-  constructor(parts: RoundParts, untilMs: number) {
+  /** It looks for more until `untilMs` of the clock, and until the signal is given. */
+  constructor(parts: RoundParts, untilMs: number, signal?: AbortSignal) {
     this.#parts = parts;
     this.#untilMs = untilMs;
+    this.#signal = signal;
     this.#lastNewMs = parts.clock();
   }
 
   /** Has it seen all that there was to be seen? */
   get isWhole(): boolean {
     return this.#isWhole;
+  }
+
+  /** Is its time over? */
+  get isOver(): boolean {
+    return this.#signal?.aborted === true || this.#parts.clock() >= this.#untilMs;
   }
 
   /** How many are held. */
@@ -54,7 +61,7 @@ export class Round {
   /** The next messages, at least one; null: there are no more, or it has gone as far as it goes. */
   async next(): Promise<Message[] | null> {
     const { clock } = this.#parts;
-    while (clock() < this.#untilMs && this.#held.size < HELD_MAX) {
+    while (!this.isOver && this.#held.size < HELD_MAX) {
       const messages = await this.#receive();
       const fresh = messages.filter(({ MessageId }) => !this.#held.has(MessageId!));
       for (const { MessageId, ReceiptHandle } of messages) this.#held.set(MessageId!, ReceiptHandle!);

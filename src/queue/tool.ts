@@ -1,7 +1,7 @@
 /** The commands of `kvitt dlq`. Answers go to standard output, everything else to standard error. */
 import { Command, InvalidArgumentError } from 'commander';
 import { PaymentsError } from '../payments/types.ts';
-import type { Choice, DeadLetterOffice, Order, Outcome } from './dead-letter-office.ts';
+import type { Bounds, Choice, DeadLetterOffice, Order, Outcome } from './dead-letter-office.ts';
 import type { Letter } from './letter.ts';
 
 /** 0: done. 1: not all of it, or there is none. 2: it could not run. */
@@ -73,9 +73,12 @@ export function deadLettersCommand(parts: ToolParts): Command {
   return tool;
 }
 
-async function runList({ withOffice, print, table }: ToolParts, { json, ...look }: Output & { limit: number }) {
+async function runList(parts: ToolParts, { json, ...look }: Output & { limit: number }) {
+  const { withOffice, print, table } = parts;
   await withOffice(async (office) => {
-    const { letters, more } = await office.list(look);
+    const { letters, more } = await office
+      .list({ ...look, ...boundsOf(parts, 'looked at') })
+      .finally(parts.endProgress);
     print({ letters, more }, { json: json ?? false }, () => {
       const rows = letters.map((letter) => [
         letter.id,
@@ -91,10 +94,11 @@ async function runList({ withOffice, print, table }: ToolParts, { json, ...look 
   });
 }
 
-async function runShow({ withOffice, print, table }: ToolParts, id: string, flags: Output) {
+async function runShow(parts: ToolParts, id: string, flags: Output) {
+  const { withOffice, print, table } = parts;
   await withOffice(async (office) => {
     try {
-      const { letter, body, encoding } = await office.show(id);
+      const { letter, body, encoding } = await office.show(id, boundsOf(parts, 'looked at')).finally(parts.endProgress);
       print(
         { ...letter, contentEncoding: encoding, body },
         flags,
@@ -142,21 +146,17 @@ async function runDrop(parts: ToolParts, flags: ActFlags): Promise<void> {
 }
 
 async function act(
-  { withOffice, withAudit, print, progress, endProgress }: ToolParts,
+  parts: ToolParts,
   action: Deed['action'],
   did: string,
   flags: ActFlags,
   choice: Choice,
   run: (office: DeadLetterOffice, order: Order) => Promise<Outcome>,
 ): Promise<void> {
-  const stopping = new AbortController();
-  // What is held is given back first.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
-  const show = progress();
-  const onProgress = (done: number) => show({ phase: did, done, of: null });
+  const { withOffice, withAudit, print, endProgress } = parts;
   await withOffice((office) =>
     withAudit(async (record) => {
-      const order = { choice, limit: flags.limit, signal: stopping.signal, onProgress };
+      const order = { choice, limit: flags.limit, ...boundsOf(parts, did) };
       const outcome = await run(office, order).finally(endProgress);
       const { done, failed, notDeleted } = outcome;
       if (done > 0) await record({ action, details: { ...choice, done, failed, not_deleted: notDeleted } });
@@ -165,6 +165,14 @@ async function act(
       process.exitCode = isAll ? EXIT.ok : EXIT.refused;
     }),
   );
+}
+
+/** It shows how far it is, and ends when it is told to: after what it holds is given back. */
+function boundsOf({ progress }: ToolParts, phase: string): Bounds {
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+  const show = progress();
+  return { signal: stopping.signal, onProgress: (done) => show({ phase, done, of: null }) };
 }
 
 function describe({ done, failed, notDeleted, missing, more, problem }: Outcome, did: string): string {

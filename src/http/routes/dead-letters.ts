@@ -57,7 +57,10 @@ export interface DeadLetters {
     readonly reason?: string | undefined;
     readonly msMax: number;
   }): Promise<{ letters: DeadLetter[]; more: boolean }>;
-  show(id: string, msMax: number): Promise<{ letter: DeadLetter; body: string; encoding: string | null }>;
+  show(
+    id: string,
+    bounds: { readonly msMax: number },
+  ): Promise<{ letter: DeadLetter; body: string; encoding: string | null }>;
   redrive(order: Order & { readonly ratePerSecond?: number | undefined }): Promise<Outcome>;
   drop(order: Order): Promise<Outcome>;
 }
@@ -113,7 +116,7 @@ export function deadLetterRoutes(given: DeadLetters | null): FastifyPluginAsyncZ
       return { object: 'dead_letters' as const, data: page.letters.map(presentLetter), more: page.more };
     });
     app.get('/v1/dead_letters/:id', get, async ({ params }) => {
-      const { letter, body, encoding } = await letters().show(params.id, MS_MAX).catch(rethrow);
+      const { letter, body, encoding } = await letters().show(params.id, { msMax: MS_MAX }).catch(rethrow);
       return { ...presentLetter(letter), content_encoding: encoding, body };
     });
     const redriven = {
