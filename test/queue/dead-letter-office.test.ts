@@ -1,11 +1,13 @@
 /** Dead letters looked at, sent back and dropped, on a real server. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   CreateQueueCommand,
   DeleteMessageCommand,
+  GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
+  SetQueueAttributesCommand,
 } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DeadLetters } from '../../src/queue/dead-letter.ts';
@@ -190,6 +192,18 @@ describe('redrive', () => {
     expect((await list()).map(({ history }) => history.length)).toEqual(Array(12).fill(2));
   });
 
+  it('ends also when what fails again is so large that it does not say where it comes from', async () => {
+    const body = randomBytes(160_000).toString('base64');
+    const { client } = takingAtMost(body.length, sqs.client);
+    queues.consume(payments, {}, client);
+    await queues.send(body);
+    await queues.drained();
+    expect(await list()).toMatchObject([{ reason: 'unknown', originalMessageId: null, size: body.length }]);
+    expect(await office.redrive({ choice: ALL })).toMatchObject({ done: 1, more: false });
+    await queues.drained();
+    expect(await list()).toHaveLength(1);
+  });
+
   it('has one effect when its event was posted meanwhile', async () => {
     await deadLetter(toNobody(1));
     payments.balances.set('nobody', 0n);
@@ -290,7 +304,29 @@ describe('redrive', () => {
     expect((await list()).map(({ history }) => history.length)).toEqual([1]);
   });
 
-  it('sends back what SQS moved, and has that in its history', async () => {
+  it('sends back what SQS moved by a redrive policy', async () => {
+    const { Attributes } = await sqs.client.send(
+      new GetQueueAttributesCommand({ QueueUrl: queues.deadLetterQueueUrl, AttributeNames: ['QueueArn'] }),
+    );
+    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: Attributes!.QueueArn, maxReceiveCount: '1' });
+    await sqs.client.send(new SetQueueAttributesCommand({ QueueUrl: queues.queueUrl, Attributes: { RedrivePolicy } }));
+    await queues.send(toNobody('moved'));
+    const receive = new ReceiveMessageCommand({ QueueUrl: queues.queueUrl, VisibilityTimeout: 0 });
+    await expect.poll(async () => (await sqs.client.send(receive)).Messages ?? []).toEqual([]);
+    const [letter, ...others] = await list();
+    expect(others).toEqual([]);
+    // The embedded server does not say that it moved it.
+    expect(letter).toMatchObject({
+      reason: expect.stringMatching(/^(moved_by_sqs|unknown)$/),
+      originalMessageId: null,
+    });
+    payments.balances.set('nobody', 0n);
+    expect(await office.redrive({ choice: { ids: [letter!.id] } })).toMatchObject({ done: 1 });
+    await consumeAll();
+    expect(payments.balances.get('nobody')).toBe(1n);
+  });
+
+  it('sends back what somebody put there, with its trace, and has that in its history', async () => {
     const traceparent = '00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01';
     await sqs.client.send(
       new SendMessageCommand({

@@ -109,14 +109,20 @@ export function deadLetterRoutes(given: DeadLetters | null): FastifyPluginAsyncZ
       if (given !== null) return given;
       throw new ProblemError('no_queue', 'This service has no queue of SQS, and so no dead letters.');
     };
+    const noted = (error: unknown): never => {
+      if ((error as { code?: unknown }).code !== 'queue_unavailable') throw error;
+      // Why is for whoever runs the service.
+      app.log.warn({ err: error }, 'the queues of dead letters cannot be worked with');
+      throw new ProblemError('unavailable', 'The queues cannot be worked with: send the same request again later.');
+    };
     app.get('/v1/dead_letters', list, async ({ query }) => {
       const page = await letters()
         .list({ ...query, msMax: MS_MAX })
-        .catch(rethrow);
+        .catch(noted);
       return { object: 'dead_letters' as const, data: page.letters.map(presentLetter), more: page.more };
     });
     app.get('/v1/dead_letters/:id', get, async ({ params }) => {
-      const { letter, body, encoding } = await letters().show(params.id, { msMax: MS_MAX }).catch(rethrow);
+      const { letter, body, encoding } = await letters().show(params.id, { msMax: MS_MAX }).catch(noted);
       return { ...presentLetter(letter), content_encoding: encoding, body };
     });
     const redriven = {
@@ -125,13 +131,13 @@ export function deadLetterRoutes(given: DeadLetters | null): FastifyPluginAsyncZ
     } as const;
     app.post('/v1/dead_letters/redrive', redriven, async ({ body }) => {
       const order = { ...orderOf(body), ratePerSecond: body.rate_per_second };
-      const { done, notDeleted, ...outcome } = await letters().redrive(order).catch(rethrow);
+      const { done, notDeleted, ...outcome } = await letters().redrive(order).catch(noted);
       const result = { object: 'dead_letter_redrive' as const, redriven: done, not_deleted: notDeleted };
       return { ...result, ...presentOutcome(outcome) };
     });
     const dropped = { ...drop, config: { ...drop.config, audited: 'dead_letters_dropped', auditDetails } } as const;
     app.post('/v1/dead_letters/drop', dropped, async ({ body }) => {
-      const { done, ...outcome } = await letters().drop(orderOf(body)).catch(rethrow);
+      const { done, ...outcome } = await letters().drop(orderOf(body)).catch(noted);
       return { object: 'dead_letter_drop' as const, dropped: done, ...presentOutcome(outcome) };
     });
   };
@@ -167,9 +173,4 @@ function auditDetails(body: unknown, answer: unknown): Record<string, string> {
     done: String(redriven ?? dropped),
     failed: String(failed),
   };
-}
-
-function rethrow(error: unknown): never {
-  if ((error as { code?: unknown }).code !== 'queue_unavailable') throw error;
-  throw new ProblemError('unavailable', 'The queues cannot be worked with: send the same request again later.');
 }
