@@ -1,6 +1,6 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { Batcher, type Refused } from './batcher.ts';
-import { compress, GZIP } from './gzip.ts';
+import { compress, GZIP } from './compression.ts';
 import type { DeadLetterReason, EventErrorCode } from './judge.ts';
 import { parseHistory, writeHistory } from './letter-history.ts';
 import type { Received } from './message.ts';

@@ -1,7 +1,7 @@
 /** Dead letters as they are read in the dead-letter queue. */
 import type { Message, MessageSystemAttributeName } from '@aws-sdk/client-sqs';
+import { decompress } from './compression.ts';
 import { given } from './dead-letter.ts';
-import { decompress, GZIP } from './gzip.ts';
 import { type PastLetter, parseHistory, writeHistory } from './letter-history.ts';
 import type { Outgoing } from './sender.ts';
 
@@ -121,10 +121,9 @@ function historyOf(letter: Letter): readonly PastLetter[] {
   return [only];
 }
 
-/** Decompressed, when it is compressed and not too large for that. */
+/** Decompressed, when it can be and is not too large for that. */
 export function readBody(body: string, encoding: string | null): string {
-  if (encoding !== GZIP) return body;
-  return decompress(body, BODY_BYTES_MAX) ?? body;
+  return decompress(body, encoding, BODY_BYTES_MAX) ?? body;
 }
 
 function eventIn(body: string): Letter['event'] {

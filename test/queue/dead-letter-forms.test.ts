@@ -2,8 +2,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { CreateQueueCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decompress } from '../../src/queue/compression.ts';
 import { type DeadLetter, DeadLetters } from '../../src/queue/dead-letter.ts';
-import { decompress } from '../../src/queue/gzip.ts';
 import { startFaultyProxy } from './support/faulty-proxy.ts';
 import { received, takingAtMost } from './support/letters.ts';
 import { clientOf, startTestSqs, type TestSqs } from './support/sqs.ts';
@@ -137,8 +137,8 @@ describe('a letter that is too large with all that it says', () => {
     const body = compressible(MAX - 10);
     const sent = await send(body);
     expect(sent.attributes).toMatchObject({ ...BRIEF, content_encoding: 'gzip', history: expect.any(String) });
-    expect(decompress(sent.body, MAX)).toBe(body);
-    expect(decompress(sent.body, MAX - 11)).toBeNull();
+    expect(decompress(sent.body, 'gzip', MAX)).toBe(body);
+    expect(decompress(sent.body, 'gzip', MAX - 11)).toBeNull();
   });
 
   it('is its body alone, when that does not get smaller or is compressed already', async () => {

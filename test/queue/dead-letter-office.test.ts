@@ -10,9 +10,9 @@ import {
   SetQueueAttributesCommand,
 } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { compress } from '../../src/queue/compression.ts';
 import { DeadLetters } from '../../src/queue/dead-letter.ts';
 import { DeadLetterOffice } from '../../src/queue/dead-letter-office.ts';
-import { compress } from '../../src/queue/gzip.ts';
 import { paymentEvent } from './support/events.ts';
 import { startFaultyProxy } from './support/faulty-proxy.ts';
 import { received, takingAtMost } from './support/letters.ts';

@@ -47,6 +47,9 @@ interface Chosen {
   readonly all?: true | undefined;
 }
 
+/** For the OpenAPI document: {@link chooses} looks at it, and says it better. */
+const CHOICE = { oneOf: ['ids', 'reason', 'all'].map((name) => ({ required: [name] })) };
+
 function chooses({ ids, reason, all }: Chosen, context: z.RefinementCtx): void {
   if ([ids, reason, all].filter((one) => one !== undefined).length === 1) return;
   context.addIssue({ code: 'custom', path: [], message: 'must choose letters with one of ids, reason and all' });
@@ -63,9 +66,13 @@ export const redriveBody = z
       .meta({ description: 'Letters that are sent in a second at most; 100 unless given.' }),
     limit,
   })
-  .superRefine(chooses);
+  .superRefine(chooses)
+  .meta(CHOICE);
 
-export const dropBody = z.strictObject({ ...choiceFields, limit }).superRefine(chooses);
+export const dropBody = z
+  .strictObject({ ...choiceFields, limit })
+  .superRefine(chooses)
+  .meta(CHOICE);
 
 const time = z.iso.datetime();
 
@@ -106,7 +113,7 @@ export const deadLetterWithBody = z
   .strictObject({
     ...letterFields,
     content_encoding: z.string().nullable().meta({ description: 'How the body is compressed in the queue.' }),
-    body: z.string().meta({ description: 'Decompressed, when it is gzip.' }),
+    body: z.string().meta({ description: 'Decompressed, when it is gzip, deflate or br in base64.' }),
   })
   .meta({ id: 'DeadLetterWithBody' });
 
