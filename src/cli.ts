@@ -25,10 +25,12 @@ import { MongoJournalQueries } from './mongo/journal-queries.ts';
 import { migrateUp, migrationStatus } from './mongo/migrate.ts';
 import { MongoPaymentsView } from './mongo/payments-view.ts';
 import { type Follower, type Rebuildable, rebuild } from './payments/follower.ts';
+import { type Deed, deadLettersCommand } from './queue/tool.ts';
 import { VERSION } from './version.ts';
 import { zooKeeperOptions } from './wiring/cluster.ts';
 import { createBalancesFollower, createPaymentsFollower } from './wiring/followers.ts';
 import { createEngine } from './wiring/ledger.ts';
+import { withDeadLetters } from './wiring/queue.ts';
 import { createReconcileDeps } from './wiring/reconciliation.ts';
 import { connectStorage, openStorage, type Storage } from './wiring/storage.ts';
 
@@ -163,6 +165,13 @@ async function runRecover(options: Output & { olderThanSeconds: number }): Promi
     } finally {
       await engine.stop();
     }
+  });
+}
+
+async function withDeadLettersAudited(run: (record: (deed: Deed) => Promise<void>) => Promise<void>): Promise<void> {
+  await withStorage(({ db }, { SQS_DEAD_LETTER_QUEUE_URL: url }) => {
+    const log = new MongoAuditLog(db);
+    return run((deed) => log.record({ actor: actor(), target: `dead letters of ${url}`, ...deed }));
   });
 }
 
@@ -339,6 +348,13 @@ function buildProgram(): Command {
     .option('--json', 'answer as JSON')
     .action(runDoctor);
   program.addCommand(cloudnameCommand(cloudnameOptions, process.env));
+  program.addCommand(
+    deadLettersCommand({
+      withOffice: (run) => withDeadLetters(readConfig(), run),
+      withAudit: withDeadLettersAudited,
+      ...{ print, table, progress, endProgress },
+    }),
+  );
   const config = program.command('config').description('settings');
   config
     .command('print')

@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { Metrics } from './metrics.ts';
 import { MongoJournalQueries } from './mongo/journal-queries.ts';
 import { Expiry } from './payments/expiry.ts';
+import { DeadLetterOffice } from './queue/dead-letter-office.ts';
 import { Closers } from './wiring/closers.ts';
 import { joinCluster, shareBooks } from './wiring/cluster.ts';
 import { type Consumed, consume } from './wiring/consumer.ts';
@@ -12,6 +13,7 @@ import { createBalancesFollower, createPaymentsFollower, FOLLOWS_ALL } from './w
 import { httpSettings, serveHttp } from './wiring/http.ts';
 import { bootstrapKey } from './wiring/keys.ts';
 import { createEngine, createPayments } from './wiring/ledger.ts';
+import { openQueues } from './wiring/queue.ts';
 import { openStorage } from './wiring/storage.ts';
 import { startTraces } from './wiring/tracing.ts';
 import { deliverWebhooks } from './wiring/webhooks.ts';
@@ -82,11 +84,13 @@ export async function startService(config: Config, log: Logger, parts: Parts): P
     closers.add(() => expiry.stop());
     const keyFile = await bootstrapKey(config, db, storage.embedded);
     const settings = httpSettings(config);
+    const queues = await openQueues(config, log, { storage, closers });
+    const deadLetters = queues === null ? null : new DeadLetterOffice(queues);
     const wiring = { payments, metrics, tracing, closers };
     const address = parts.http
-      ? await serveHttp(config, db, log, { ...wiring, cluster, webhooks: webhooks.service, settings })
+      ? await serveHttp(config, db, log, { ...wiring, cluster, webhooks: webhooks.service, deadLetters, settings })
       : null;
-    const sqs = parts.consumer ? await consume(config, log, { ...wiring, storage }) : null;
+    const sqs = parts.consumer && queues !== null ? consume(config, log, queues, wiring) : null;
     if (cluster !== null) {
       metrics.watchCluster(cluster);
       closers.add(() => cluster.drain());

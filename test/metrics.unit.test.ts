@@ -53,7 +53,7 @@ beforeAll(async () => {
   const onCount = metrics.countMessages();
   for (const counter of ['received', 'posted', 'deleted', 'received', 'deleteFailed'] as const) onCount(counter);
   onCount('deadLettered', 'malformed_json');
-  metrics.watchConsumer({ stats: () => ({ inFlight: 9 }) as never });
+  metrics.watchConsumer({ stats: () => ({ inFlight: 9, receivers: 2 }) as never });
   metrics.requestEnded('POST', '/v1/payments', 201, 0.02, null);
   metrics.requestEnded('POST', '/v1/payments', 503, 0.001, 'overloaded');
 });

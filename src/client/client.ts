@@ -2,6 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { eventPage, eventResource } from '../events/schemas.ts';
 import type {
+  deadLetterList,
+  deadLetterResource,
+  deadLettersQuery,
+  deadLetterWithBody,
+  dropBody,
+  dropResult,
+  redriveBody,
+  redriveResult,
+} from '../http/schemas/dead-letters.ts';
+import type {
   accountsQuery,
   balanceQuery,
   deliveriesQuery,
@@ -49,6 +59,11 @@ export type Balances = z.output<typeof balancesResource>;
 export type BalanceSums = z.output<typeof balanceSumsResource>;
 export type Book = z.output<typeof bookResource>;
 export type BulkResult = z.output<typeof bulkResult>;
+export type DeadLetter = z.output<typeof deadLetterResource>;
+export type DeadLetterDrop = z.output<typeof dropResult>;
+export type DeadLetterList = z.output<typeof deadLetterList>;
+export type DeadLetterRedrive = z.output<typeof redriveResult>;
+export type DeadLetterWithBody = z.output<typeof deadLetterWithBody>;
 export type Entry = z.output<typeof entryResource>;
 export type Event = z.output<typeof eventResource>;
 export type EventPage = z.output<typeof eventPage>;
@@ -291,6 +306,25 @@ export class KvittClient {
   redeliver(id: string, event: string): Promise<WebhookDelivery> {
     const path = pathOf(['webhook_endpoints', id, 'deliveries', event, 'redeliver']);
     return this.#send({ method: 'POST', path });
+  }
+
+  /** What is in the dead-letter queue, oldest first. */
+  listDeadLetters(filter: Parameters<typeof deadLettersQuery> = {}): Promise<DeadLetterList> {
+    return this.get(pathOf(['dead_letters'], filter));
+  }
+
+  getDeadLetter(id: string): Promise<DeadLetterWithBody> {
+    return this.get(pathOf(['dead_letters', id]));
+  }
+
+  /** Sends dead letters back to their queue. While the answer says `more`, there may be more of them. */
+  redriveDeadLetters(order: z.input<typeof redriveBody>): Promise<DeadLetterRedrive> {
+    return this.#send({ method: 'POST', path: '/v1/dead_letters/redrive', body: order });
+  }
+
+  /** Deletes dead letters for good. While the answer says `more`, there may be more of them. */
+  dropDeadLetters(order: z.input<typeof dropBody>): Promise<DeadLetterDrop> {
+    return this.#send({ method: 'POST', path: '/v1/dead_letters/drop', body: order });
   }
 
   /** Any path of the API. @throws KvittError */

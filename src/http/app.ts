@@ -19,6 +19,7 @@ import { refuseEarly } from './refuse-early.ts';
 import { RequestLimit } from './request-limit.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { balanceRoutes } from './routes/balances.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, metricsRoutes } from './routes/health.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
@@ -45,6 +46,7 @@ export async function buildApp(deps: HttpDeps): Promise<FastifyInstance> {
     leaderOf = NOBODY,
     events,
     webhooks,
+    deadLetters,
     reconciliations,
     auth,
     audit,
@@ -84,6 +86,7 @@ export async function buildApp(deps: HttpDeps): Promise<FastifyInstance> {
     await v1.register(ledgerRoutes(payments, leaderOf));
     await v1.register(eventRoutes(events));
     await v1.register(webhookRoutes(webhooks));
+    await v1.register(deadLetterRoutes(deadLetters));
     await v1.register(reconciliationRoutes(reconciliations));
   });
   await serveDocuments(app);

@@ -25,6 +25,7 @@ export async function documentRoutes(app: FastifyInstance, version: string): Pro
         { name: 'ledger', description: 'The whole ledger' },
         { name: 'events', description: 'What happened, for those who are to be told' },
         { name: 'webhooks', description: 'Events posted to those who asked for them' },
+        { name: 'dead letters', description: 'Messages of SQS that could not be handled' },
         { name: 'reconciliations', description: 'The ledger against the statements of others' },
         { name: 'health', description: 'For whoever runs the service' },
       ],

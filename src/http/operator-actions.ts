@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What is kept in the audit log each time that it succeeds. */
     audited?: OperatorAction;
+    /** Of the body and the answer, what is kept with it. */
+    auditDetails?: (body: unknown, answer: unknown) => Record<string, string>;
   }
 }
 
@@ -30,15 +32,21 @@ export function auditOperators(app: FastifyInstance, audit: AuditPort): void {
 
 interface Answered {
   readonly object: string;
-  readonly id: string;
+  /** Of the one thing that it was done to. */
+  readonly id?: string;
 }
 
-function entryOf(action: OperatorAction, request: FastifyRequest, { object, id }: Answered) {
+function entryOf(action: OperatorAction, request: FastifyRequest, answer: Answered) {
+  const { object, id } = answer;
   const { client, keyId } = request.principal;
   return {
     actor: `client ${client}`,
     action,
-    target: `${object} ${id}`,
-    details: { key_id: keyId, request_id: request.id, ...(request.params as Record<string, string>) },
+    target: id === undefined ? object : `${object} ${id}`,
+    details: {
+      ...{ key_id: keyId, request_id: request.id },
+      ...(request.params as Record<string, string>),
+      ...request.routeOptions.config.auditDetails?.(request.body, answer),
+    },
   };
 }

@@ -4,6 +4,7 @@ import type { Events } from '../events/feed.ts';
 import type { Payments, TraceParent } from '../payments/types.ts';
 import type { Webhooks } from '../webhooks/types.ts';
 import type { ProblemCode } from './problem.ts';
+import type { DeadLetters } from './routes/dead-letters.ts';
 import type { LeaderOf } from './routes/ledger.ts';
 import type { ReconciliationJobs } from './routes/reconciliations.ts';
 
@@ -99,7 +100,9 @@ export type OperatorAction =
   | 'webhook_secret_rotated'
   | 'webhook_endpoint_enabled'
   | 'webhook_endpoint_disabled'
-  | 'webhook_redelivered';
+  | 'webhook_redelivered'
+  | 'dead_letters_redriven'
+  | 'dead_letters_dropped';
 
 /** Where it is kept what operators did. */
 export interface AuditPort {
@@ -137,6 +140,8 @@ export interface HttpDeps {
   readonly leaderOf?: LeaderOf;
   readonly events: Events;
   readonly webhooks: Webhooks;
+  /** Null: there is no queue. */
+  readonly deadLetters: DeadLetters | null;
   readonly reconciliations: ReconciliationJobs;
   readonly auth: AuthPort;
   readonly audit: AuditPort;

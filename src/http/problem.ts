@@ -40,6 +40,7 @@ export const PROBLEMS = {
   unauthenticated: kind(401, 'A valid API key is required'),
   insufficient_scope: kind(403, 'The API key lacks a scope'),
   not_found: kind(404, 'Not found'),
+  no_queue: kind(404, 'The service has no queue'),
   method_not_allowed: kind(405, 'Method not allowed'),
   request_timeout: passing(408, 'The request was not received in time', 1),
   account_exists: kind(409, 'The account exists and differs'),

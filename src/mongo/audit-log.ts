@@ -16,7 +16,9 @@ type AuditAction =
   | 'webhook_secret_rotated'
   | 'webhook_endpoint_enabled'
   | 'webhook_endpoint_disabled'
-  | 'webhook_redelivered';
+  | 'webhook_redelivered'
+  | 'dead_letters_redriven'
+  | 'dead_letters_dropped';
 
 /** Something that an operator did. `details` holds no secret: a key is named by the beginning of its hash. */
 interface AuditEntry {

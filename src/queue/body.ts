@@ -1,19 +1,11 @@
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import type { TraceParent } from '../payments/types.ts';
+import { decompress } from './compression.ts';
 import type { Received } from './message.ts';
 
 /** Of an event once it is unpacked; no event that the schemas allow is near to it. */
 const UNPACKED_BYTES_MAX = 1 << 20;
 /** An event in an envelope in an envelope: EventBridge to SNS to SQS, each of which may be compressed. */
 const LAYERS_MAX = 5;
-const DECODERS: Readonly<Record<string, (data: Buffer, options: { maxOutputLength: number }) => Buffer>> = {
-  gzip: gunzipSync,
-  deflate: inflateSync,
-  br: brotliDecompressSync,
-};
-/** How gzip begins, in base64. */
-const GZIP_BASE64 = 'H4sI';
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 /** Of the libraries for payloads in S3: `["software.amazon.payloadoffloading.PayloadS3Pointer", {…}]` and older names. */
 const POINTER = /^\s*\[\s*"[\w.]*(?:PayloadS3Pointer|MessageS3Pointer)"/;
 const POINTER_DETAIL =
@@ -58,7 +50,7 @@ function open(message: Pick<Received, 'body' | 'encoding' | 'isPointer' | 'trace
   let { body, encoding, traceParent } = message;
   if (message.isPointer || POINTER.test(body)) throw new Refusal('payload_pointer', POINTER_DETAIL);
   for (let layer = 0; layer < LAYERS_MAX; layer++) {
-    if (encoding !== null || body.startsWith(GZIP_BASE64)) body = unpack(body, encoding ?? 'gzip');
+    body = unpack(body, encoding);
     const json = parse(body);
     if (isNotification(json)) {
       body = json.Message;
@@ -74,21 +66,11 @@ function open(message: Pick<Received, 'body' | 'encoding' | 'isPointer' | 'trace
   throw new Refusal('unreadable_body', `more than ${LAYERS_MAX} envelopes in each other`);
 }
 
-function unpack(body: string, encoding: string): string {
-  const decode = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
-  if (decode === undefined) {
-    const known = Object.keys(DECODERS).join(', ');
-    throw new Refusal('unreadable_body', `content_encoding "${encoding}" is not known; known: ${known}`);
-  }
-  const base64 = body.replace(/\s+/g, '');
-  if (!BASE64.test(base64))
-    throw new Refusal('unreadable_body', `a body that is compressed (${encoding}) must be base64`);
+function unpack(body: string, encoding: string | null): string {
   try {
-    return decode(Buffer.from(base64, 'base64'), { maxOutputLength: UNPACKED_BYTES_MAX }).toString('utf8');
+    return decompress(body, encoding, UNPACKED_BYTES_MAX);
   } catch (error) {
-    const isLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-    const why = isLarge ? `unpacked it is larger than ${UNPACKED_BYTES_MAX} bytes` : (error as Error).message;
-    throw new Refusal('unreadable_body', `${encoding}: ${why}`);
+    throw new Refusal('unreadable_body', (error as Error).message);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Log } from '../ledger/ports.ts';
 import { backoffMs } from '../ledger/retry.ts';
 import { BATCH_MAX } from './batcher.ts';
 import { type ConsumerStats, Counters, type OnCount } from './counters.ts';
-import { type DeadLetter, sendDeadLetter } from './dead-letter.ts';
+import { type DeadLetter, DeadLetters } from './dead-letter.ts';
 import { type ReadEvent, readEvent } from './event.ts';
 import { Gatherer } from './gatherer.ts';
 import { Groups } from './groups.ts';
@@ -86,6 +86,7 @@ export class Consumer {
   readonly #parts: ConsumerParts;
   readonly #counters: Counters;
   readonly #receipts: Receipts;
+  readonly #deadLetters: DeadLetters;
   readonly #queueHealth: Health;
   readonly #deadLetterHealth: Health;
   readonly #ledgerHealth: Health;
@@ -115,6 +116,7 @@ export class Consumer {
     this.#ledgerHealth = new Health(log, 'the ledger, for SQS events,', 'check the database');
     const receiptHealth = new Health(log, 'deleting from the SQS queue', 'check its permissions');
     this.#receipts = new Receipts(client, settings.queueUrl, receiptHealth);
+    this.#deadLetters = new DeadLetters(client, settings.deadLetterQueueUrl);
     this.#clock = new ServerClock(client);
     const { visibilityTimeoutSeconds, receiversMax } = this.#settings;
     this.#inHand = new InHand(visibilityTimeoutSeconds, ({ receipt }, seconds) =>
@@ -348,7 +350,7 @@ export class Consumer {
     const { messageId, receiveCount } = message;
     const { reason, code } = letter;
     try {
-      await sendDeadLetter(this.#parts.client, this.#settings.deadLetterQueueUrl, message, letter);
+      await this.#deadLetters.send(message, letter);
     } catch (error) {
       this.#deadLetterHealth.down(error, { messageId });
       this.#counters.count('failed');

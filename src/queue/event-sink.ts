@@ -1,16 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { EventSink } from '../events/ports.ts';
 import { presentEvent } from '../events/present.ts';
 import type { EventView } from '../events/types.ts';
 import { backoffMs } from '../ledger/retry.ts';
-import { BATCH_MAX } from './batcher.ts';
+import { bytesOf, countForCall, type Outgoing, Sender } from './sender.ts';
 
 const CALLS_AT_ONCE = 4;
-/** Of all messages in one call. Servers take more by now, but not all of them. */
-const BATCH_BYTES_MAX = 256 * 1024;
-/** Of one message beside its body: its attributes. */
-const MESSAGE_BYTES_BESIDE = 100;
 const FAILURES_MAX = 5;
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 2_000;
@@ -24,8 +20,8 @@ export interface EventQueue {
 }
 
 interface Message {
-  readonly event: EventView;
-  readonly body: string;
+  readonly group: string;
+  readonly outgoing: Outgoing;
   readonly bytes: number;
 }
 
@@ -38,13 +34,13 @@ type Line = Message[];
  * events of a group: of those that a call carries the server may refuse one and take the next.
  */
 export class SqsEventSink implements EventSink {
-  readonly #isFifo: boolean;
+  readonly #sender: Sender;
 
   constructor(
-    readonly queue: EventQueue,
+    { client, queueUrl }: EventQueue,
     readonly pause: (ms: number) => Promise<unknown> = sleep,
   ) {
-    this.#isFifo = queue.queueUrl.endsWith('.fifo');
+    this.#sender = new Sender(client, queueUrl);
   }
 
   async send(events: readonly EventView[], mayGoOn: () => boolean): Promise<void> {
@@ -62,13 +58,14 @@ export class SqsEventSink implements EventSink {
   }
 
   #lines(events: readonly EventView[]): Line[] {
-    const messages = events.map(messageOf);
-    if (!this.#isFifo) return messages.map((message) => [message]);
+    const { isFifo } = this.#sender;
+    const messages = events.map((event) => messageOf(event, isFifo));
+    if (!isFifo) return messages.map((message) => [message]);
     const groups = new Map<string, Line>();
     for (const message of messages) {
-      const line = groups.get(message.event.group);
+      const line = groups.get(message.group);
       if (line) line.push(message);
-      else groups.set(message.event.group, [message]);
+      else groups.set(message.group, [message]);
     }
     return [...groups.values()];
   }
@@ -78,7 +75,8 @@ export class SqsEventSink implements EventSink {
     for (let lines = take(ready); lines.length > 0; lines = take(ready)) {
       if (!isOn()) throw new Error('events are sent by another process by now');
       try {
-        const taken = await this.#call(lines.map(([first]) => first!));
+        const sent = await this.#sender.call(lines.map(([first]) => first!.outgoing));
+        const taken = sent.map((one) => one.taken);
         lines.forEach((line, i) => {
           if (taken[i]) line.shift();
         });
@@ -92,40 +90,21 @@ export class SqsEventSink implements EventSink {
       ready.push(...lines.filter((line) => line.length > 0));
     }
   }
-
-  /** Which of them were taken. */
-  async #call(messages: readonly Message[]): Promise<boolean[]> {
-    const { client, queueUrl } = this.queue;
-    const Entries = messages.map((message, i) => this.#entry(message, String(i)));
-    const { Successful = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
-    const taken = new Set(Successful.map(({ Id }) => Id));
-    return messages.map((_, i) => taken.has(String(i)));
-  }
-
-  #entry({ event, body }: Message, id: string): SendMessageBatchRequestEntry {
-    return {
-      Id: id,
-      MessageBody: body,
-      MessageAttributes: { type: { DataType: 'String', StringValue: event.type } },
-      ...(this.#isFifo && { MessageGroupId: event.group, MessageDeduplicationId: event.id }),
-    };
-  }
 }
 
-function messageOf(event: EventView): Message {
+function messageOf(event: EventView, isFifo: boolean): Message {
+  const { id, type, group } = event;
   const written = (character: string) => `\\u${character.charCodeAt(0).toString(16)}`;
   const body = JSON.stringify(presentEvent(event)).replace(UNSENDABLE, written);
-  return { event, body, bytes: Buffer.byteLength(body) + MESSAGE_BYTES_BESIDE };
+  const outgoing = { body, attributes: { type }, ...(isFifo && { group, deduplicationId: id }) };
+  return { group, outgoing, bytes: bytesOf(outgoing) };
 }
 
 /** As many lines as have firsts that go into one call. */
 function take(ready: Line[]): Line[] {
-  let bytes = 0;
-  let count = 0;
-  for (const [first] of ready) {
-    bytes += first!.bytes;
-    if (count === BATCH_MAX || (count > 0 && bytes > BATCH_BYTES_MAX)) break;
-    count++;
-  }
-  return ready.splice(0, count);
+  return ready.splice(0, countForCall(firstSizes(ready)));
+}
+
+function* firstSizes(lines: readonly Line[]): Iterable<number> {
+  for (const [first] of lines) yield first!.bytes;
 }

@@ -16,6 +16,7 @@ import { withFaultsNamed } from '../mongo/faults.ts';
 import { MongoJournalQueries } from '../mongo/journal-queries.ts';
 import { MongoReconciliations } from '../mongo/reconciliations-store.ts';
 import type { PaymentsService } from '../payments/service.ts';
+import type { DeadLetterOffice } from '../queue/dead-letter-office.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import { VERSION } from '../version.ts';
 import type { Webhooks } from '../webhooks/types.ts';
@@ -32,6 +33,8 @@ interface Serving {
   /** Null: books are not shared. */
   readonly cluster: Cluster | null;
   readonly webhooks: Webhooks;
+  /** Null: there is no queue. */
+  readonly deadLetters: DeadLetterOffice | null;
   readonly metrics: Metrics;
   readonly tracing: Tracing | null;
   readonly settings: HttpSettings;
@@ -43,7 +46,7 @@ export async function serveHttp(
   config: Config,
   db: Db,
   log: Logger,
-  { payments, cluster, webhooks, metrics, tracing, settings, closers }: Serving,
+  { payments, cluster, webhooks, deadLetters, metrics, tracing, settings, closers }: Serving,
 ): Promise<string> {
   const store = withFaultsNamed(new MongoReconciliations(db), ['save', 'saveItems']);
   const reconciliations = new Reconciliations({ ...createReconcileDeps(config, db, log), store, clock: Date, log });
@@ -53,6 +56,7 @@ export async function serveHttp(
     ...(cluster === null ? {} : { leaderOf: (book: number) => cluster.leadership.leaderOf(book) }),
     events: new EventFeed(withFaultsNamed(new MongoJournalQueries(db))),
     webhooks,
+    deadLetters,
     reconciliations: new ReconciliationViews(reconciliations),
     auth: new CachingAuthenticator(new MongoApiKeys(db)),
     audit: withFaultsNamed(new MongoAuditLog(db), ['record']),

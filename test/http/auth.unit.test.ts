@@ -43,6 +43,10 @@ const ROUTES: [method: Method, url: string, scope: Scope][] = [
   ['POST', '/v1/webhook_endpoints/we_1/disable', 'operations'],
   ['GET', '/v1/webhook_endpoints/we_1/deliveries', 'operations'],
   ['POST', '/v1/webhook_endpoints/we_1/deliveries/evt_1/redeliver', 'operations'],
+  ['GET', '/v1/dead_letters', 'operations'],
+  ['GET', '/v1/dead_letters/dl-1', 'operations'],
+  ['POST', '/v1/dead_letters/redrive', 'operations'],
+  ['POST', '/v1/dead_letters/drop', 'operations'],
   ['POST', '/v1/reconciliations', 'operations'],
   ['GET', '/v1/reconciliations/rec_1', 'operations'],
   ['GET', '/v1/reconciliations/rec_1/items', 'operations'],
@@ -74,7 +78,7 @@ describe('routes', () => {
     );
     const named = ROUTES.map(
       ([method, url]) =>
-        `${method} ${url.replace(/(?<!deliveries)\/(alice|pay_1|txn_1|evt_1|we_1|rec_1)/, '/{id}').replace('/evt_1/', '/{event}/')}`,
+        `${method} ${url.replace(/(?<!deliveries)\/(alice|pay_1|txn_1|evt_1|we_1|rec_1|dl-1)/, '/{id}').replace('/evt_1/', '/{event}/')}`,
     );
     expect(named.sort()).toEqual(secured.sort());
   });

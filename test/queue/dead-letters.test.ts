@@ -88,7 +88,7 @@ describe('dead letters', () => {
     const proxy = await startFaultyProxy(sqs.endpoint);
     const client = clientOf(proxy.endpoint);
     try {
-      proxy.refuses.add('SendMessage');
+      proxy.refuses.add('SendMessageBatch');
       await queues.send(NOT_JSON, paymentEvent('fine'));
       const consumer = queues.consume(payments, {}, client);
       await expect.poll(() => consumer.stats().failed, { timeout: 10_000 }).toBeGreaterThan(0);

@@ -5,6 +5,7 @@ import type { Events } from '../../../src/events/feed.ts';
 import { buildApp } from '../../../src/http/app.ts';
 import { CachingAuthenticator, generateApiKey, hashApiKey } from '../../../src/http/auth.ts';
 import { type ApiKeyRecord, type HttpSettings, type Readiness, SCOPES } from '../../../src/http/ports.ts';
+import type { DeadLetters } from '../../../src/http/routes/dead-letters.ts';
 import type { ReconciliationJobs } from '../../../src/http/routes/reconciliations.ts';
 import { logOptions } from '../../../src/log.ts';
 import { PaymentsError } from '../../../src/payments/types.ts';
@@ -88,7 +89,11 @@ export interface TestApp {
   post(url: string, body: unknown, idempotencyKey?: string): Promise<LightMyRequestResponse>;
 }
 
-export async function testApp(settings: Partial<HttpSettings> = {}): Promise<TestApp> {
+/** `deadLetters` null: it has no queue. */
+export async function testApp(
+  settings: Partial<HttpSettings> = {},
+  deadLetters: DeadLetters | null = null,
+): Promise<TestApp> {
   const payments = new MemoryPayments();
   const keys = new MemoryApiKeys();
   const key = keys.add();
@@ -100,6 +105,7 @@ export async function testApp(settings: Partial<HttpSettings> = {}): Promise<Tes
     payments,
     events: NO_EVENTS,
     webhooks: NO_WEBHOOKS,
+    deadLetters,
     reconciliations: NO_RECONCILIATIONS,
     auth: new CachingAuthenticator(keys),
     audit: {

@@ -104,6 +104,15 @@ include-path = "/v1/payments/bulk"
 checks.unsupported_method.enabled = false
 checks.allow_header_conformance.enabled = false
 checks.negative_data_rejection.enabled = false
+# By other methods these are dead letters with such an id, which there might be.
+${['redrive', 'drop']
+  .map(
+    (name) => `[[operations]]
+include-path = "/v1/dead_letters/${name}"
+checks.unsupported_method.enabled = false
+checks.allow_header_conformance.enabled = false`,
+  )
+  .join('\n')}
 `;
 }
 
