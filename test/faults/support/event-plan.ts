@@ -18,10 +18,8 @@ export interface PlannedBody {
 }
 
 export interface EventPlan {
-  readonly bodies: readonly PlannedBody[];
   /** In the order in which they are to be sent. */
   readonly messages: readonly PlannedBody[];
-  readonly duplicates: number;
 }
 
 const ACCOUNTS = 12;
@@ -39,24 +37,22 @@ export const SOURCES = Array.from({ length: BOOKS }, (_, book) => `world${book}`
 export const OTHERS = Array.from({ length: ACCOUNTS }, (_, n) => `a${n}`);
 
 /** So many events, some of them twice and some that cannot be done. `prefix` begins their ids. */
-export function planEvents(prefix: string, events: number, random: Random): EventPlan {
+export function planEvents(prefix: string, events: number, random: Random, poisonous = POISON): EventPlan {
   const bodies = Array.from({ length: events }, (_, n) => {
-    if (random() < POISON) return poison(`${prefix}-${n}`, n, random);
+    if (random() < poisonous) return poison(`${prefix}-${n}`, n, random);
     return [body(`${prefix}-${n}`, payment(random))];
   });
   const placed: { readonly at: number; readonly body: PlannedBody }[] = [];
-  let duplicates = 0;
   for (const [n, variants] of bodies.entries()) {
     for (const one of variants) {
       placed.push({ at: n, body: one });
       if (random() >= DUPLICATES) continue;
-      duplicates++;
       const later = random() < 0.5 ? random() * NEAR : FAR_MIN + random() * (events - n);
       placed.push({ at: n + later, body: one });
     }
   }
   placed.sort((a, b) => a.at - b.at);
-  return { bodies: bodies.flat(), messages: placed.map((one) => one.body), duplicates };
+  return { messages: placed.map((one) => one.body) };
 }
 
 /** Each of these events as two messages. The copies of ten are next to each other, so that two receives get one each. */
@@ -64,7 +60,7 @@ export function planPairs(prefix: string, events: number, random: Random): Event
   const bodies = Array.from({ length: events }, (_, n) => body(`${prefix}-${n}`, payment(random)));
   const messages: PlannedBody[] = [];
   for (let n = 0; n < events; n += 10) messages.push(...bodies.slice(n, n + 10), ...bodies.slice(n, n + 10));
-  return { bodies, messages, duplicates: events };
+  return { messages };
 }
 
 function body(id: string, asks: Asked, isDone = true): PlannedBody {
