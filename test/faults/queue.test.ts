@@ -2,28 +2,34 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { seeded } from '../simulation/virtual-world.ts';
+import { type Build, compile } from '../support/build.ts';
 import { type ElasticMq, startElasticMq } from '../support/elasticmq.ts';
-import { type EventPlan, planEvents, planPairs } from './support/event-plan.ts';
+import { type EventPlan, type PlanOptions, planEvents, planPairs } from './support/event-plan.ts';
 import { QueueScene, type ScenePlan } from './support/queue-scene.ts';
-import type { Step } from './support/sqs-proxy.ts';
+import { STEPS } from './support/queue-steps.ts';
 import { until } from './support/until.ts';
 
 const TEST_MS_MAX = 240_000;
 const WAIT_MS_MAX = 60_000;
 const DRAIN_MS_MAX = 120_000;
 const SEED = 1;
-const POISONOUS = 0.1;
 
 let server: ElasticMq;
+let build: Build;
 
 beforeAll(async () => {
-  server = await startElasticMq({ isDurable: true });
+  [server, build] = await Promise.all([startElasticMq({ isDurable: true }), compile()]);
 });
 
-afterAll(() => server.stop());
+afterAll(async () => {
+  await server.stop();
+  await build.remove();
+});
 
 async function sceneOf(name: string, more: Partial<ScenePlan> = {}): Promise<QueueScene> {
-  const scene = await QueueScene.create({ name, mongodbUri: inject('mongodbUri'), server, seed: SEED, ...more });
+  const { program } = build;
+  const mongodbUri = inject('mongodbUri');
+  const scene = await QueueScene.create({ name, mongodbUri, server, program, seed: SEED, ...more });
   onTestFinished(() => scene.close());
   return scene;
 }
@@ -40,39 +46,30 @@ async function goesOn(scene: QueueScene, more: number): Promise<void> {
   await until(`${more} more entries stand`, async () => (await scene.entries()) >= from + more, WAIT_MS_MAX);
 }
 
-function plan(name: string, events: number, poisonous?: number): EventPlan {
-  return planEvents(name, events, seeded(SEED), poisonous);
+function plan(name: string, events: number, options: PlanOptions = { reuseIds: true }): EventPlan {
+  return planEvents(name, events, seeded(SEED), options);
 }
-
-const STEPS: readonly (readonly [name: string, action: RegExp, step: Step])[] = [
-  ['when the server has handed messages out to it', /^ReceiveMessage$/, 'after'],
-  ['when it has received messages', /^ReceiveMessage$/, 'answered'],
-  ['when the work is done and nothing is deleted', /^DeleteMessage/, 'before'],
-  ['when messages are deleted and it does not know', /^DeleteMessage/, 'after'],
-  ['when it is about to send a dead letter', /^SendMessage/, 'before'],
-  ['when a dead letter is sent and its message not deleted', /^SendMessage/, 'after'],
-];
 
 describe('each event has its effect once, and each that has none is a dead letter', { timeout: TEST_MS_MAX }, () => {
   it('when calls of the queue fail, at random and all for a while', async () => {
     const scene = await sceneOf('queue_calls_fail');
     await scene.start();
     for (const { proxy } of scene.consumers) proxy.rate = 0.05;
-    const sending = scene.send(plan('calls', 1_500));
-    await goesOn(scene, 300);
+    const sending = scene.send(plan('calls', 1_000));
+    await goesOn(scene, 200);
     for (const { proxy } of scene.consumers) proxy.rate = 0.9;
     await sleep(2_000);
     for (const { proxy } of scene.consumers) proxy.rate = 0.05;
-    await goesOn(scene, 300);
+    await goesOn(scene, 200);
     await isSurvived(scene, sending);
   });
 
   it('when the server of the queue is killed with SIGKILL, twice', async () => {
     const scene = await sceneOf('queue_server_killed');
     await scene.start();
-    const sending = scene.send(plan('server', 1_200));
+    const sending = scene.send(plan('server', 800));
     for (let kill = 0; kill < 2; kill++) {
-      await goesOn(scene, 200);
+      await goesOn(scene, 150);
       await server.signal('SIGKILL');
       scene.faults++;
       await sleep(500);
@@ -105,7 +102,7 @@ describe('each event has its effect once, and each that has none is a dead lette
     await scene.start();
     for (const [name, action, step] of STEPS) {
       const killed = consumer!.killAt(action, step);
-      await scene.send(plan(name.replaceAll(' ', '-'), 120, POISONOUS));
+      await scene.send(plan(name.replaceAll(' ', '-'), 100, { poisonous: 0.1 }));
       await killed;
       scene.faults++;
       await consumer!.start();
@@ -139,7 +136,7 @@ describe('each event has its effect once, and each that has none is a dead lette
     const scene = await sceneOf('queue_pairs');
     const traps = scene.consumers.map(({ proxy }) => proxy.trap(/^ReceiveMessage$/, 'after'));
     await scene.start();
-    await scene.send(planPairs('pair', 400, seeded(SEED)));
+    await scene.send(planPairs('pair', 300, seeded(SEED)));
     await Promise.all(traps.map(({ sprung }) => sprung));
     for (const { release } of traps) release();
     await isSurvived(scene, Promise.resolve());

@@ -17,6 +17,8 @@ export interface ConsumingPlan {
   /** Draws the faults of its proxy. */
   readonly random: Random;
   readonly settings?: Readonly<Record<string, string>>;
+  /** What Node.js is given to run. */
+  readonly program: readonly string[];
 }
 
 /** `kvitt serve` in a process of its own, that reaches its queues through a proxy of its own. */
@@ -47,7 +49,7 @@ export class ConsumingProcess {
       ...plan.settings,
     };
     const log = join(plan.folder, `consumer-${port}.log`);
-    return new ConsumingProcess(proxy, new ServiceProcess(`http://127.0.0.1:${port}`, environment, log));
+    return new ConsumingProcess(proxy, new ServiceProcess(`http://127.0.0.1:${port}`, environment, log, plan.program));
   }
 
   start(): Promise<void> {

@@ -26,6 +26,8 @@ const ACCOUNTS = 12;
 export const BOOKS = 2;
 const DUPLICATES = 0.2;
 const POISON = 0.01;
+/** Of the poison. */
+const REUSED = 0.3;
 /** A near duplicate is so many messages behind at most: both are in hand at once. */
 const NEAR = 8;
 const FAR_MIN = 100;
@@ -36,20 +38,33 @@ export const SOURCES = Array.from({ length: BOOKS }, (_, book) => `world${book}`
 /** Account `a<n>` is in book n modulo 2, and has nothing at first. */
 export const OTHERS = Array.from({ length: ACCOUNTS }, (_, n) => `a${n}`);
 
-/** So many events, some of them twice and some that cannot be done. `prefix` begins their ids. */
-export function planEvents(prefix: string, events: number, random: Random, poisonous = POISON): EventPlan {
-  const bodies = Array.from({ length: events }, (_, n) => {
-    if (random() < poisonous) return poison(`${prefix}-${n}`, n, random);
-    return [body(`${prefix}-${n}`, payment(random))];
-  });
+export interface PlanOptions {
+  /** How many of them cannot be done; 1 % unless told. */
+  readonly poisonous?: number;
+  /** Are some ids used for two? Not by default: see below. */
+  readonly reuseIds?: boolean;
+}
+
+/**
+ * So many events, some of them twice and some that cannot be done. `prefix` begins their ids. The second body of an id is
+ * sent after all others: while the first is in flight, the service refuses the second for good though it may be this one
+ * that happens in the end (see test/ledger/key-in-flight.unit.test.ts).
+ */
+export function planEvents(prefix: string, events: number, random: Random, options: PlanOptions = {}): EventPlan {
+  const { poisonous = POISON, reuseIds = false } = options;
   const placed: { readonly at: number; readonly body: PlannedBody }[] = [];
-  for (const [n, variants] of bodies.entries()) {
-    for (const one of variants) {
-      placed.push({ at: n, body: one });
-      if (random() >= DUPLICATES) continue;
-      const later = random() < 0.5 ? random() * NEAR : FAR_MIN + random() * (events - n);
-      placed.push({ at: n + later, body: one });
+  for (let n = 0; n < events; n++) {
+    const id = `${prefix}-${n}`;
+    const isPoison = random() < poisonous;
+    if (isPoison && reuseIds && random() < REUSED) {
+      const asks = { source: pick(SOURCES, random), destination: pick(OTHERS, random), amount: 7n };
+      placed.push({ at: n, body: body(id, asks) }, { at: 2 * events + n, body: body(id, { ...asks, amount: 11n }) });
+      continue;
     }
+    const one = isPoison ? poison(id, random) : body(id, payment(random));
+    placed.push({ at: n, body: one });
+    if (random() >= DUPLICATES) continue;
+    placed.push({ at: n + (random() < 0.5 ? random() * NEAR : FAR_MIN + random() * (events - n)), body: one });
   }
   placed.sort((a, b) => a.at - b.at);
   return { messages: placed.map((one) => one.body) };
@@ -79,16 +94,11 @@ function payment(random: Random): Asked {
   }
 }
 
-function poison(id: string, n: number, random: Random): PlannedBody[] {
-  const asks = { source: pick(SOURCES, random), destination: pick(OTHERS, random), amount: 7n };
-  switch (n % 3) {
-    case 0:
-      return [{ text: `${body(id, asks).text.slice(0, -2)}`, id: null, asks: null }];
-    case 1:
-      return [body(id, { ...asks, destination: 'nobody' }, false)];
-    default:
-      return [body(id, asks), body(id, { ...asks, amount: 11n })];
-  }
+function poison(id: string, random: Random): PlannedBody {
+  const asks = { source: pick(SOURCES, random), destination: 'nobody', amount: 7n };
+  const stranger = body(id, asks, false);
+  if (random() < 0.5) return stranger;
+  return { text: stranger.text.slice(0, -2), id: null, asks: null };
 }
 
 function pick<T>(items: readonly T[], random: Random): T {

@@ -14,6 +14,9 @@ export class EventSender {
   readonly #client: SQSClient;
   readonly #sent = new Map<PlannedBody, Kept>();
   #isOpen = true;
+  #isToSend = true;
+  /** How many it has sent, whether acknowledged by now or not. */
+  messages = 0;
 
   constructor(
     endpoint: string,
@@ -32,9 +35,10 @@ export class EventSender {
   async send(messages: readonly PlannedBody[], pace = async () => {}): Promise<void> {
     const left = [...messages].reverse();
     const work = async () => {
-      while (left.length > 0 && this.#isOpen) {
+      while (left.length > 0 && this.#isToSend) {
         await pace();
         const batch = left.splice(-BATCH).reverse();
+        this.messages += batch.length;
         // Known before it is there.
         await this.#sendBatch(batch.map((body) => this.#keep(body)));
       }
@@ -42,7 +46,13 @@ export class EventSender {
     await Promise.all(Array.from({ length: SENDERS }, work));
   }
 
+  /** Begins to send nothing more; what it has begun to send it sends. */
+  cease(): void {
+    this.#isToSend = false;
+  }
+
   close(): void {
+    this.cease();
     this.#isOpen = false;
     this.#client.destroy();
   }

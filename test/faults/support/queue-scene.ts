@@ -28,6 +28,8 @@ export interface ScenePlan {
   readonly name: string;
   readonly mongodbUri: string;
   readonly server: ElasticMq;
+  /** What Node.js is given to run the service. */
+  readonly program: readonly string[];
   readonly seed: number;
   /** How many processes consume. */
   readonly consumers?: number;
@@ -39,7 +41,6 @@ export class QueueScene {
   /** Of others than the proxies. */
   faults = 0;
   readonly #startedAt = performance.now();
-  #messages = 0;
 
   private constructor(
     readonly plan: ScenePlan,
@@ -54,7 +55,7 @@ export class QueueScene {
 
   /** Its processes are not started. Whoever makes it closes it. */
   static async create(plan: ScenePlan): Promise<QueueScene> {
-    const { name: database, mongodbUri, server, seed, settings = {} } = plan;
+    const { name: database, mongodbUri, server, program, seed, settings = {} } = plan;
     const folder = await mkdtemp(join(tmpdir(), 'kvitt-queue-'));
     const mongo = await createClient(mongodbUri).connect();
     const db = mongo.db(database);
@@ -66,15 +67,8 @@ export class QueueScene {
     const sqs = clientOf(server.endpoint);
     const queueUrl = await createQueue(sqs, `${database}-events`);
     const deadLetterQueueUrl = await createQueue(sqs, `${database}-events-dlq`);
-    const where = {
-      mongodbUri,
-      database,
-      sqsEndpoint: server.endpoint,
-      queueUrl,
-      deadLetterQueueUrl,
-      folder,
-      settings,
-    };
+    const queues = { sqsEndpoint: server.endpoint, queueUrl, deadLetterQueueUrl };
+    const where = { mongodbUri, database, ...queues, folder, program, settings };
     const consumers: ConsumingProcess[] = [];
     for (let n = 0; n < (plan.consumers ?? 2); n++) {
       consumers.push(await ConsumingProcess.create({ ...where, random: seeded(seed + n) }));
@@ -89,7 +83,6 @@ export class QueueScene {
 
   /** Resolves when the queue has taken all. */
   async send({ messages }: Pick<EventPlan, 'messages'>, pace?: () => Promise<void>): Promise<void> {
-    this.#messages += messages.length;
     await this.sender.send(messages, pace);
   }
 
@@ -141,7 +134,7 @@ export class QueueScene {
   /** One line about what was survived. */
   summary(): string {
     const events = this.sender.sent.length;
-    const duplicates = this.#messages - events;
+    const duplicates = this.sender.messages - events;
     const inCalls = this.consumers.reduce((sum, { proxy }) => sum + proxy.faults, 0);
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1);
     const faults = `${inCalls + this.faults} faults (${inCalls} of calls)`;

@@ -106,6 +106,11 @@ export class SqsProxy {
     };
   }
 
+  /** Forgets the traps that have not sprung. */
+  disarm(): void {
+    this.#traps = [];
+  }
+
   stop(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
