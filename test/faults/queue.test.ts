@@ -55,10 +55,10 @@ describe('each event has its effect once, and each that has none is a dead lette
     const scene = await sceneOf('queue_calls_fail');
     await scene.start();
     for (const { proxy } of scene.consumers) proxy.rate = 0.05;
-    const sending = scene.send(plan('calls', 1_000));
+    const sending = scene.send(plan('calls', 800));
     await goesOn(scene, 200);
     for (const { proxy } of scene.consumers) proxy.rate = 0.9;
-    await sleep(2_000);
+    await sleep(1_000);
     for (const { proxy } of scene.consumers) proxy.rate = 0.05;
     await goesOn(scene, 200);
     await isSurvived(scene, sending);
