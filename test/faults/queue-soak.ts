@@ -14,7 +14,6 @@ import { quietLog } from '../support/log.ts';
 import { planEvents } from './support/event-plan.ts';
 import { QUEUE_FAULTS } from './support/queue-faults.ts';
 import { QueueScene } from './support/queue-scene.ts';
-import { until } from './support/until.ts';
 
 const RATE = 0.02;
 /** More than this is never in the queue: what is sent is spread over the whole run. */
@@ -41,13 +40,6 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** How far the work has come: entries that stand, or an empty queue. */
-async function goesOn(scene: QueueScene): Promise<void> {
-  const from = await scene.entries();
-  const isOn = async () => (await scene.entries()) >= from + GOES_ON || (await scene.left()) === 0;
-  await until('events are handled again', isOn, GOES_ON_MS_MAX);
-}
-
 async function survive(scene: QueueScene, set: Awaited<ReturnType<typeof startEmbeddedReplicaSet>>): Promise<string[]> {
   const random = seeded(SEED);
   const plan = planEvents('soak', EVENTS, random, { reuseIds: true });
@@ -70,7 +62,7 @@ async function survive(scene: QueueScene, set: Awaited<ReturnType<typeof startEm
     await fault({ scene, set, random }, random() * FAULT_MS_MAX);
     scene.faults++;
     const ended = performance.now();
-    await goesOn(scene);
+    await scene.goesOn(GOES_ON, GOES_ON_MS_MAX);
     const [lasted, wentOn] = [ended - from, performance.now() - ended].map((ms) => (ms / 1000).toFixed(1));
     const sent = `${scene.sender.sent.length} of ${EVENTS} events sent`;
     const done = `${sent}, ${await scene.entries()} entries stand, ${await scene.left()} messages in the queue`;

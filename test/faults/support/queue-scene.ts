@@ -41,6 +41,7 @@ export class QueueScene {
   /** Of others than the proxies. */
   faults = 0;
   readonly #startedAt = performance.now();
+  #isSending = false;
 
   private constructor(
     readonly plan: ScenePlan,
@@ -83,7 +84,9 @@ export class QueueScene {
 
   /** Resolves when the queue has taken all. */
   async send({ messages }: Pick<EventPlan, 'messages'>, pace?: () => Promise<void>): Promise<void> {
+    this.#isSending = true;
     await this.sender.send(messages, pace);
+    this.#isSending = false;
   }
 
   size(): Promise<QueueSize> {
@@ -107,6 +110,18 @@ export class QueueScene {
       .aggregate<{ count: number }>([{ $group: { _id: null, count: { $sum: { $size: '$entries' } } } }])
       .toArray();
     return Number(sum?.count ?? 0);
+  }
+
+  /** Resolves when so many more entries stand, or there is nothing more to do. */
+  async goesOn(more: number, ms: number): Promise<void> {
+    const from = await this.entries();
+    const isOn = async () => (await this.entries()) >= from + more || (await this.isDone());
+    await until(`${more} more entries stand`, isOn, ms);
+  }
+
+  /** Was all sent, and is nothing left in the queue? */
+  async isDone(): Promise<boolean> {
+    return !this.#isSending && (await this.left()) === 0;
   }
 
   /** Once all was sent: waits until all is done, ends the processes in order, and says everything that is wrong. */
