@@ -26,7 +26,7 @@ const TEST_TOOLS = [
     ],
   },
   {
-    use: 'the tests with a ZooKeeper',
+    use: 'the tests with a ZooKeeper or an ElasticMQ',
     without: 'the tests that need them will fail',
     packages: [
       { name: 'default-jre-headless', command: 'java' },

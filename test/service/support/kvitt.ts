@@ -1,35 +1,29 @@
 /** The command `kvitt` in a process of its own. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll } from 'vitest';
+import { type Build, compile } from '../../support/build.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const SOURCE = ['--import', 'tsx', join(ROOT, 'src/cli.ts')];
 const COMMAND_MS_MAX = 45_000;
-let program = SOURCE;
+let program: readonly string[] = SOURCE;
 
 /**
  * Call at the top of a test file: its commands are then run as they are in the container, compiled, and start in half
  * the time.
  */
 export function useBuild(): void {
-  let folder: string;
+  let build: Build;
   beforeAll(async () => {
-    // Below the checkout, so that the packages are found from there.
-    const cache = join(ROOT, 'node_modules/.cache');
-    await mkdir(cache, { recursive: true });
-    folder = await mkdtemp(join(cache, 'kvitt-build-'));
-    const build = ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', folder];
-    await promisify(execFile)(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...build]);
-    program = ['--enable-source-maps', join(folder, 'src/cli.js')];
+    build = await compile();
+    program = build.program;
   });
   afterAll(async () => {
     program = SOURCE;
-    await rm(folder, { recursive: true, force: true });
+    await build.remove();
   });
 }
 
