@@ -192,7 +192,7 @@ export class Engine implements Ledger {
     checkCommand(command);
     const running = this.#inFlight.byKey(command.key);
     if (running) {
-      if (running.command.fingerprint !== command.fingerprint) throw keyReused();
+      if (running.command.fingerprint !== command.fingerprint) return this.#after(running, command);
       const outcome = this.#inFlight.join(running);
       if (!outcome) throw outcomeUnknown();
       running.deadline = this.#patience();
@@ -209,6 +209,23 @@ export class Engine implements Ledger {
     const outcome = task.wait(false);
     this.#admission.push(task);
     return outcome;
+  }
+
+  /**
+   * Another command has this key. Until that one is claimed it may end without having used the key up: refused, or
+   * because another process was faster with this very command. So its end is waited for.
+   */
+  async #after(running: Task, command: Command): Promise<Outcome> {
+    if (running.state === 'claimed') throw keyReused();
+    const ended = this.#inFlight.watch(running);
+    if (!ended) throw keyInProgress();
+    try {
+      await ended;
+    } catch (error) {
+      if (!(error instanceof LedgerError) || error.code === 'outcome_unknown') throw keyInProgress();
+      return this.submit(command);
+    }
+    throw keyReused();
   }
 
   submitMany(commands: readonly Command[]): Promise<PromiseSettledResult<Outcome>[]> {
@@ -337,4 +354,9 @@ export class Engine implements Ledger {
 
 function keyReused(): LedgerError {
   return new LedgerError('idempotency_key_reused', 'this idempotency key was used before, with another request');
+}
+
+function keyInProgress(): LedgerError {
+  const message = 'another request with this idempotency key is still running; send this one again later';
+  return new LedgerError('idempotency_key_in_progress', message);
 }

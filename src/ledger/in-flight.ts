@@ -50,9 +50,18 @@ export class InFlight {
 
   /** Lets one more caller wait for a command in flight; null: too many do so. */
   join(task: Task): Promise<Outcome> | null {
+    return this.#joinedBy(() => task.wait(true));
+  }
+
+  /** Lets one more caller wait for the end of a command that it does not ask for; null: too many do so. */
+  watch(task: Task): Promise<Outcome> | null {
+    return this.#joinedBy(() => task.watch());
+  }
+
+  #joinedBy(wait: () => Promise<Outcome>): Promise<Outcome> | null {
     if (this.#joined >= this.limits.joinedMax) return null;
     this.#joined++;
-    return task.wait(true).finally(() => {
+    return wait().finally(() => {
       this.#joined--;
     });
   }

@@ -16,12 +16,12 @@ it.each([
 });
 
 it.each([
-  ['is of another kind', compress(TEXT), 'zstd'],
-  ['is of a kind that every object has', compress(TEXT), 'constructor'],
-  ['is not what it says', TEXT, 'gzip'],
-  ['is cut off', compress(TEXT).slice(0, 20), 'gzip'],
-  ['is too large', compress('x'.repeat(1_001)), 'gzip'],
-  ['is no text', base64(deflateSync(Buffer.of(0xff, 0xfe))), 'deflate'],
-])('a body is not read that %s', (_, body, encoding) => {
-  expect(decompress(body, encoding, 1_000)).toBeNull();
+  ['is of another kind', compress(TEXT), 'zstd', 'content_encoding "zstd" is not known; known: gzip, deflate, br'],
+  ['is of a kind that every object has', compress(TEXT), 'constructor', 'is not known'],
+  ['is not what it says', TEXT, 'gzip', 'must be base64'],
+  ['is cut off', compress(TEXT).slice(0, 20), 'gzip', 'gzip: '],
+  ['is too large', compress('x'.repeat(1_001)), 'gzip', 'larger than 1000 bytes'],
+  ['is no text', base64(deflateSync(Buffer.of(0xff, 0xfe))), 'deflate', 'deflate: '],
+])('a body is not read that %s', (_, body, encoding, why) => {
+  expect(() => decompress(body, encoding, 1_000)).toThrow(why);
 });

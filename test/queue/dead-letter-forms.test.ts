@@ -138,7 +138,7 @@ describe('a letter that is too large with all that it says', () => {
     const sent = await send(body);
     expect(sent.attributes).toMatchObject({ ...BRIEF, content_encoding: 'gzip', history: expect.any(String) });
     expect(decompress(sent.body, 'gzip', MAX)).toBe(body);
-    expect(decompress(sent.body, 'gzip', MAX - 11)).toBeNull();
+    expect(() => decompress(sent.body, 'gzip', MAX - 11)).toThrow('larger');
   });
 
   it('is its body alone, when that does not get smaller or is compressed already', async () => {
