@@ -39,14 +39,28 @@ function event(): string {
   return JSON.stringify({ id, type: 'payment.requested', data });
 }
 
-/** Messages that are received and deleted a second: from when the first was received to when none is left. */
-export async function drainRate(client: SQSClient, queueUrl: string, count: number): Promise<number> {
+/** Of the messages: what is deleted before it counts. How fast it begins is not how fast it is. */
+const STARTING_SHARE = 0.1;
+
+export interface Drained {
+  /** Messages that were received and deleted a second, from when the first tenth was to when none was left. */
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly messages: number;
+}
+
+/** Watches a queue of so many messages until it is empty. */
+export async function drained(client: SQSClient, queueUrl: string, count: number): Promise<Drained> {
   let from: { readonly at: number; readonly left: number } | null = null;
   for (;;) {
     const { visible, hidden } = await sizeOf(client, queueUrl);
     const now = performance.now();
-    if (visible < count) from ??= { at: now, left: visible + hidden };
-    if (from !== null && visible + hidden === 0) return from.left / ((now - from.at) / 1000);
+    const left = visible + hidden;
+    if (left <= count * (1 - STARTING_SHARE)) from ??= { at: now, left };
+    if (from !== null && left === 0) {
+      const seconds = (now - from.at) / 1000;
+      return { perSecond: from.left / seconds, seconds, messages: from.left };
+    }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

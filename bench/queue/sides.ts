@@ -1,6 +1,13 @@
 /** Ways to empty a queue. Each begins when it is called and ends when its `stop` does. */
-import { DeleteMessageBatchCommand, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  DeleteMessageBatchCommand,
+  type DeleteMessageBatchRequestEntry,
+  type Message,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import { Consumer } from 'sqs-consumer';
+import { SqsCalls } from '../../src/queue/calls.ts';
 import type { Side } from '../side.ts';
 
 export interface Running {
@@ -16,18 +23,46 @@ export interface Drainer {
 
 /** Does nothing with what it receives: as fast as this server and this SDK go. */
 export function receiveAndDelete(client: SQSClient, loops: number, count: number): Drainer {
+  return loopOf(`receive and delete only, ${loops} loops over the AWS SDK`, loops, count, (QueueUrl) => ({
+    receive: async () => {
+      const request = { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 };
+      return (await client.send(new ReceiveMessageCommand(request))).Messages ?? [];
+    },
+    delete: (Entries) => client.send(new DeleteMessageBatchCommand({ QueueUrl, Entries })),
+    end: async () => undefined,
+  }));
+}
+
+/** The same by the calls that Kvitt makes itself. */
+export function receiveAndDeleteByOwnCalls(client: SQSClient, loops: number, count: number): Drainer {
+  return loopOf(`receive and delete only, ${loops} loops over Kvitt's own calls`, loops, count, (QueueUrl) => {
+    const calls = new SqsCalls(client, QueueUrl);
+    return {
+      receive: () => calls.receive({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
+      delete: (Entries) => calls.deleteBatch({ QueueUrl, Entries }),
+      end: () => calls.destroy(),
+    };
+  });
+}
+
+interface LoopCalls {
+  receive(): Promise<Message[]>;
+  delete(entries: DeleteMessageBatchRequestEntry[]): Promise<unknown>;
+  end(): Promise<void>;
+}
+
+function loopOf(name: string, loops: number, count: number, open: (queueUrl: string) => LoopCalls): Drainer {
   return {
-    name: `receive and delete only, ${loops} loops`,
+    name,
     count,
-    start: async (QueueUrl) => {
+    start: async (queueUrl) => {
+      const calls = open(queueUrl);
       let isOn = true;
       const loop = async () => {
         while (isOn) {
-          const receive = { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 };
-          const { Messages = [] } = await client.send(new ReceiveMessageCommand(receive));
-          if (Messages.length === 0) continue;
-          const Entries = Messages.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle }));
-          await client.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
+          const messages = await calls.receive();
+          if (messages.length === 0) continue;
+          await calls.delete(messages.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle })));
         }
       };
       const running = Promise.all(Array.from({ length: loops }, loop));
@@ -35,6 +70,7 @@ export function receiveAndDelete(client: SQSClient, loops: number, count: number
         stop: async () => {
           isOn = false;
           await running;
+          await calls.end();
         },
       };
     },

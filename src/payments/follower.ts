@@ -4,6 +4,8 @@ import { Loop } from './loop.ts';
 /** How often a book is looked at that another process follows: it may be gone. */
 const OTHERS_POLL_MS = 5_000;
 const BOOKS_AT_FULL_RATE = 2;
+/** One that is further behind does not rest. */
+const RESTS_WITHIN_MS = 10_000;
 
 /** What taking in some blocks has come to. */
 export interface Advanced {
@@ -46,7 +48,10 @@ export interface FollowerOptions<P extends Projection = Projection> {
   readonly pollMs: number;
   /** Of several processes each book needs one to follow it closely. */
   readonly isOurs: IsOurs;
-  /** While it is behind: rests for so many times as long as taking in some blocks took, to leave room for payments. */
+  /**
+   * While it is behind, by {@link RESTS_WITHIN_MS} at most: rests for so many times as long as taking in some blocks took,
+   * to leave room for payments. So a rush of them is not slowed down, and is caught up with after it.
+   */
   readonly rest?: number;
 }
 
@@ -107,8 +112,9 @@ export class Follower<P extends Projection = Projection> {
       const began = performance.now();
       if (!isOurs(book) && began - lastMs < OTHERS_POLL_MS) return this.#pollMs();
       lastMs = began;
-      const { isAtTip } = await this.#advance(book);
-      return isAtTip ? this.#pollMs() : rest * (performance.now() - began);
+      const { isAtTip, asOf } = await this.#advance(book);
+      if (isAtTip) return this.#pollMs();
+      return Date.now() - asOf < RESTS_WITHIN_MS ? rest * (performance.now() - began) : 0;
     };
   }
 }

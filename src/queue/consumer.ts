@@ -1,7 +1,8 @@
-import { ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Log } from '../ledger/ports.ts';
 import { backoffMs } from '../ledger/retry.ts';
 import { BATCH_MAX } from './batcher.ts';
+import { SqsCalls } from './calls.ts';
 import { type ConsumerStats, Counters, type OnCount } from './counters.ts';
 import { type DeadLetter, DeadLetters } from './dead-letter.ts';
 import { type ReadEvent, readEvent } from './event.ts';
@@ -15,7 +16,6 @@ import { pause } from './pause.ts';
 import type { MessageTracer } from './ports.ts';
 import { Receipts } from './receipts.ts';
 import { Receivers } from './receivers.ts';
-import { ServerClock } from './server-clock.ts';
 import { type CompleteSettings, type ConsumerSettings, complete } from './settings.ts';
 
 const LEDGER_PAUSE_MIN_MS = 200;
@@ -94,7 +94,7 @@ export class Consumer {
   readonly #receivers: Receivers;
   readonly #groups: Groups;
   readonly #gatherer: Gatherer;
-  readonly #clock: ServerClock;
+  readonly #calls: SqsCalls;
   readonly #stopping = new AbortController();
   #emptied: (() => void) | null = null;
   /** Its name. */
@@ -115,9 +115,9 @@ export class Consumer {
     this.#deadLetterHealth = new Health(log, 'sending to the SQS dead-letter queue', 'check its URL and permissions');
     this.#ledgerHealth = new Health(log, 'the ledger, for SQS events,', 'check the database');
     const receiptHealth = new Health(log, 'deleting from the SQS queue', 'check its permissions');
-    this.#receipts = new Receipts(client, settings.queueUrl, receiptHealth);
+    this.#calls = new SqsCalls(client, settings.queueUrl);
+    this.#receipts = new Receipts(this.#calls, settings.queueUrl, receiptHealth);
     this.#deadLetters = new DeadLetters(client, settings.deadLetterQueueUrl);
-    this.#clock = new ServerClock(client);
     const { visibilityTimeoutSeconds, receiversMax } = this.#settings;
     this.#inHand = new InHand(visibilityTimeoutSeconds, ({ receipt }, seconds) =>
       this.#receipts.hideFor(receipt, seconds),
@@ -156,14 +156,18 @@ export class Consumer {
     ]);
     timer.abort();
     this.#inHand.letGo();
-    if (drained) return true;
+    if (!drained) await this.#abandon(graceMs);
+    await this.#calls.destroy();
+    return drained;
+  }
+
+  async #abandon(graceMs: number): Promise<void> {
     const left = this.#inHand.all();
     this.#parts.log.warn({ inFlight: left.length, graceMs }, 'SQS consumer stopped before its work was done');
     const givenBack = Promise.all(left.map(({ receipt }) => this.#receipts.hideFor(receipt, 0)));
     const late = new AbortController();
     await Promise.race([givenBack, pause(GIVE_BACK_MS_MAX, late.signal)]);
     late.abort();
-    return false;
   }
 
   async #drain(): Promise<void> {
@@ -200,18 +204,16 @@ export class Consumer {
 
   async #ask(): Promise<Received[] | null> {
     try {
-      const answer = await this.#parts.client.send(
-        new ReceiveMessageCommand({
-          QueueUrl: this.#settings.queueUrl,
-          MaxNumberOfMessages: BATCH_MAX,
-          WaitTimeSeconds: this.#settings.waitSeconds,
-          VisibilityTimeout: this.#settings.visibilityTimeoutSeconds,
-          MessageSystemAttributeNames: SYSTEM_ATTRIBUTES,
-          MessageAttributeNames: ATTRIBUTES,
-        }),
-      );
+      const messages = await this.#calls.receive({
+        QueueUrl: this.#settings.queueUrl,
+        MaxNumberOfMessages: BATCH_MAX,
+        WaitTimeSeconds: this.#settings.waitSeconds,
+        VisibilityTimeout: this.#settings.visibilityTimeoutSeconds,
+        MessageSystemAttributeNames: SYSTEM_ATTRIBUTES,
+        MessageAttributeNames: ATTRIBUTES,
+      });
       this.#queueHealth.up();
-      return (answer.Messages ?? []).map(toReceived).filter((message) => message !== undefined);
+      return messages.map(toReceived).filter((message) => message !== undefined);
     } catch (error) {
       this.#queueHealth.down(error);
       return null;
@@ -306,7 +308,7 @@ export class Consumer {
   #tooOld({ sentAt }: Received): string | null {
     const { maxAgeSeconds } = this.#settings;
     if (maxAgeSeconds === 0 || sentAt === null) return null;
-    const ageSeconds = Math.floor((this.#clock.now() - sentAt) / 1000);
+    const ageSeconds = Math.floor((this.#calls.now() - sentAt) / 1000);
     if (ageSeconds <= maxAgeSeconds) return null;
     return `sent ${ageSeconds} s before it was received, of ${maxAgeSeconds} at most; nothing was done for it`;
   }

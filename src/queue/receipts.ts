@@ -1,10 +1,6 @@
-import {
-  type BatchResultErrorEntry,
-  ChangeMessageVisibilityBatchCommand,
-  DeleteMessageBatchCommand,
-  type SQSClient,
-} from '@aws-sdk/client-sqs';
+import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
 import { Batcher, type Refused } from './batcher.ts';
+import type { SqsCalls } from './calls.ts';
 import type { Health } from './health.ts';
 
 interface VisibilityChange {
@@ -14,15 +10,15 @@ interface VisibilityChange {
 
 /** Deletes messages and changes their visibility, ten to a call. */
 export class Receipts {
-  readonly #client: SQSClient;
+  readonly #calls: SqsCalls;
   readonly #queueUrl: string;
   readonly #health: Health;
   readonly #deletes: Batcher<string>;
   readonly #visibilities: Batcher<VisibilityChange>;
 
   /** `health` learns of calls that fail as a whole. */
-  constructor(client: SQSClient, queueUrl: string, health: Health) {
-    this.#client = client;
+  constructor(calls: SqsCalls, queueUrl: string, health: Health) {
+    this.#calls = calls;
     this.#queueUrl = queueUrl;
     this.#health = health;
     this.#deletes = new Batcher((receipts) => this.#observe(this.#deleteBatch(receipts)));
@@ -40,29 +36,22 @@ export class Receipts {
   }
 
   async #deleteBatch(receipts: readonly string[]): Promise<Refused[]> {
-    const answer = await this.#client.send(
-      new DeleteMessageBatchCommand({
-        QueueUrl: this.#queueUrl,
-        Entries: receipts.map((receipt, index) => ({
-          Id: String(index),
-          ReceiptHandle: receipt,
-        })),
-      }),
-    );
+    const answer = await this.#calls.deleteBatch({
+      QueueUrl: this.#queueUrl,
+      Entries: receipts.map((receipt, index) => ({ Id: String(index), ReceiptHandle: receipt })),
+    });
     return (answer.Failed ?? []).map(toRefused);
   }
 
   async #changeBatch(changes: readonly VisibilityChange[]): Promise<Refused[]> {
-    const answer = await this.#client.send(
-      new ChangeMessageVisibilityBatchCommand({
-        QueueUrl: this.#queueUrl,
-        Entries: changes.map(({ receipt, seconds }, index) => ({
-          Id: String(index),
-          ReceiptHandle: receipt,
-          VisibilityTimeout: seconds,
-        })),
-      }),
-    );
+    const answer = await this.#calls.changeVisibilityBatch({
+      QueueUrl: this.#queueUrl,
+      Entries: changes.map(({ receipt, seconds }, index) => ({
+        Id: String(index),
+        ReceiptHandle: receipt,
+        VisibilityTimeout: seconds,
+      })),
+    });
     return (answer.Failed ?? []).map(toRefused);
   }
 

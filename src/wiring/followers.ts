@@ -7,6 +7,7 @@ import { Follower, type IsOurs, type Rebuildable } from '../payments/follower.ts
 import { PaymentsProjection } from '../payments/payments-projection.ts';
 
 const PAYMENTS_POLL_MS = 200;
+const PAYMENTS_REST = 3;
 /** Of all postings to an account meanwhile only the last one is written. */
 const BALANCES_POLL_MS = 5_000;
 const BALANCES_REST = 3;
@@ -20,7 +21,15 @@ export function createPaymentsFollower(
   isOurs: IsOurs = FOLLOWS_ALL,
 ): Follower<Rebuildable> {
   const projection = new PaymentsProjection(new MongoJournalQueries(db), new MongoPaymentsView(db));
-  return new Follower({ name: 'the list of payments', projection, books, log, pollMs: PAYMENTS_POLL_MS, isOurs });
+  return new Follower({
+    name: 'the list of payments',
+    projection,
+    books,
+    log,
+    pollMs: PAYMENTS_POLL_MS,
+    rest: PAYMENTS_REST,
+    isOurs,
+  });
 }
 
 /** Brings the balances that are kept with the accounts up to the journal; not started. */

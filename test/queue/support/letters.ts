@@ -40,5 +40,5 @@ export function takingAtMost(bytes: number, client: SQSClient): { client: SQSCli
     if (through.length === 0) return { Successful: [], Failed };
     return { ...(await client.send(new SendMessageBatchCommand({ QueueUrl, Entries: through }))), Failed };
   };
-  return { client: { send } as unknown as SQSClient, sizes };
+  return { client: { send, config: client.config } as unknown as SQSClient, sizes };
 }
