@@ -114,17 +114,10 @@ function judgeError(error: unknown): Verdict {
 }
 
 /** The work goes on after the time is up; only nobody waits for it. The same key finds its outcome later. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new LedgerError('outcome_unknown', `the ledger gave no answer within ${ms} ms`)),
-      ms,
-    );
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new LedgerError('outcome_unknown', `the ledger gave no answer within ${ms} ms`));
+    const timer = setTimeout(late, ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -42,7 +42,7 @@ function say(line: string): void {
 
 async function survive(scene: QueueScene, set: Awaited<ReturnType<typeof startEmbeddedReplicaSet>>): Promise<string[]> {
   const random = seeded(SEED);
-  const plan = planEvents('soak', EVENTS, random, { reuseIds: true });
+  const plan = planEvents('soak', EVENTS, random);
   await scene.start();
   for (const { proxy } of scene.consumers) proxy.rate = RATE;
   const waits = async () => {

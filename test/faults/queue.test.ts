@@ -40,7 +40,7 @@ async function isSurvived(scene: QueueScene, sending: Promise<void>): Promise<vo
   console.info(scene.summary());
 }
 
-function plan(name: string, events: number, options: PlanOptions = { reuseIds: true }): EventPlan {
+function plan(name: string, events: number, options: PlanOptions = {}): EventPlan {
   return planEvents(name, events, seeded(SEED), options);
 }
 

@@ -41,30 +41,25 @@ export const OTHERS = Array.from({ length: ACCOUNTS }, (_, n) => `a${n}`);
 export interface PlanOptions {
   /** How many of them cannot be done; 1 % unless told. */
   readonly poisonous?: number;
-  /** Are some ids used for two? Not by default: see below. */
-  readonly reuseIds?: boolean;
 }
 
-/**
- * So many events, some of them twice and some that cannot be done. `prefix` begins their ids. The second body of an id is
- * sent after all others: while the first is in flight, the service refuses the second for good though it may be this one
- * that happens in the end (see test/ledger/key-in-flight.unit.test.ts).
- */
+/** So many events, some of them twice and some that cannot be done. `prefix` begins their ids. */
 export function planEvents(prefix: string, events: number, random: Random, options: PlanOptions = {}): EventPlan {
-  const { poisonous = POISON, reuseIds = false } = options;
+  const { poisonous = POISON } = options;
+  const again = (n: number) => n + (random() < 0.5 ? random() * NEAR : FAR_MIN + random() * (events - n));
   const placed: { readonly at: number; readonly body: PlannedBody }[] = [];
   for (let n = 0; n < events; n++) {
     const id = `${prefix}-${n}`;
     const isPoison = random() < poisonous;
-    if (isPoison && reuseIds && random() < REUSED) {
+    if (isPoison && random() < REUSED) {
       const asks = { source: pick(SOURCES, random), destination: pick(OTHERS, random), amount: 7n };
-      placed.push({ at: n, body: body(id, asks) }, { at: 2 * events + n, body: body(id, { ...asks, amount: 11n }) });
+      placed.push({ at: n, body: body(id, asks) }, { at: again(n), body: body(id, { ...asks, amount: 11n }) });
       continue;
     }
     const one = isPoison ? poison(id, random) : body(id, payment(random));
     placed.push({ at: n, body: one });
     if (random() >= DUPLICATES) continue;
-    placed.push({ at: n + (random() < 0.5 ? random() * NEAR : FAR_MIN + random() * (events - n)), body: one });
+    placed.push({ at: again(n), body: one });
   }
   placed.sort((a, b) => a.at - b.at);
   return { messages: placed.map((one) => one.body) };
