@@ -5,7 +5,7 @@ import { PaymentsError } from '../payments/types.ts';
 import { BATCH_MAX } from './batcher.ts';
 import { backwardFormsOf, type FoundLetter, type Letter, readBody, toLetter } from './letter.ts';
 import { Pace } from './pace.ts';
-import { Round } from './round.ts';
+import { Round, WHOLE_WAIT_SECONDS } from './round.ts';
 import { Sender, type Sent } from './sender.ts';
 
 const LOOK_MS_MAX = 60_000;
@@ -23,6 +23,8 @@ export interface OfficeParts {
   /** In ms. */
   readonly clock?: () => number;
   readonly pause?: (ms: number) => Promise<unknown>;
+  /** Is the whole queue in one place, so that a receive need not wait to be sure that it is empty? */
+  readonly embedded?: boolean;
 }
 
 export type Choice = { readonly ids: readonly string[] } | { readonly reason: string } | { readonly all: true };
@@ -85,8 +87,8 @@ export class DeadLetterOffice {
   readonly #parts: Required<OfficeParts>;
   readonly #sender: Sender;
 
-  constructor({ clock = Date.now, pause = sleep, ...parts }: OfficeParts) {
-    this.#parts = { ...parts, clock, pause };
+  constructor({ clock = Date.now, pause = sleep, embedded = false, ...parts }: OfficeParts) {
+    this.#parts = { ...parts, clock, pause, embedded };
     this.#sender = new Sender(parts.client, parts.queueUrl);
   }
 
@@ -226,8 +228,9 @@ export class DeadLetterOffice {
   }
 
   #round({ msMax, signal }: Bounds, msMaxElse: number): Round {
-    const { client, deadLetterQueueUrl: queueUrl, clock } = this.#parts;
-    return new Round({ client, queueUrl, clock }, clock() + (msMax ?? msMaxElse), signal);
+    const { client, deadLetterQueueUrl: queueUrl, clock, embedded } = this.#parts;
+    const waitSeconds = embedded ? 0 : WHOLE_WAIT_SECONDS;
+    return new Round({ client, queueUrl, clock, waitSeconds }, clock() + (msMax ?? msMaxElse), signal);
   }
 }
 

@@ -9,7 +9,7 @@ import { BATCH_MAX } from './batcher.ts';
 import { LETTER_SYSTEM_ATTRIBUTES } from './letter.ts';
 
 /** Long enough for every part of the queue to be asked: then nothing means that there is nothing. */
-const WAIT_SECONDS = 1;
+export const WHOLE_WAIT_SECONDS = 1;
 /** How long what was looked at is hidden from others, if this process ends before it gives it back. */
 const HIDDEN_SECONDS = 120;
 const HELD_MAX = 10_000;
@@ -20,6 +20,8 @@ export interface RoundParts {
   readonly queueUrl: string;
   /** In ms. */
   readonly clock: () => number;
+  /** How long a receive waits for a message, s; {@link WHOLE_WAIT_SECONDS}, but for a server that has only one part. */
+  readonly waitSeconds: number;
 }
 
 /**
@@ -107,7 +109,7 @@ export class Round {
       new ReceiveMessageCommand({
         QueueUrl: this.#parts.queueUrl,
         MaxNumberOfMessages: BATCH_MAX,
-        WaitTimeSeconds: WAIT_SECONDS,
+        WaitTimeSeconds: this.#parts.waitSeconds,
         VisibilityTimeout: HIDDEN_SECONDS,
         MessageSystemAttributeNames: LETTER_SYSTEM_ATTRIBUTES,
         MessageAttributeNames: ['All'],

@@ -46,6 +46,8 @@ export async function startTestSqs(kind = process.env.KVITT_TEST_SQS): Promise<T
 
 /** A pair of new queues, what can be seen of them, and consumers of them. */
 export class TestQueues {
+  /** Is the server the embedded one? Some speed up what they do then. */
+  readonly embedded = process.env.KVITT_TEST_SQS === undefined;
   readonly warnings: string[] = [];
   readonly #consumers: Consumer[] = [];
 
