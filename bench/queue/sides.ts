@@ -36,7 +36,7 @@ export function receiveAndDelete(client: SQSClient, loops: number, count: number
 /** The same by the calls that Kvitt makes itself. */
 export function receiveAndDeleteByOwnCalls(client: SQSClient, loops: number, count: number): Drainer {
   return loopOf(`receive and delete only, ${loops} loops over Kvitt's own calls`, loops, count, (QueueUrl) => {
-    const calls = new SqsCalls(client, QueueUrl);
+    const calls = new SqsCalls(client, QueueUrl, loops);
     return {
       receive: () => calls.receive({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
       delete: (Entries) => calls.deleteBatch({ QueueUrl, Entries }),

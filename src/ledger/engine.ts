@@ -187,12 +187,13 @@ export class Engine implements Ledger {
     }
   }
 
-  #submit(command: Command): Promise<Outcome> {
+  /** @param mayWait Whether another command with the same key may be waited for. */
+  #submit(command: Command, mayWait = true): Promise<Outcome> {
     if (this.#stopping) throw new LedgerError('unavailable', 'the ledger is shutting down; nothing was written');
     checkCommand(command);
     const running = this.#inFlight.byKey(command.key);
     if (running) {
-      if (running.command.fingerprint !== command.fingerprint) return this.#after(running, command);
+      if (running.command.fingerprint !== command.fingerprint) return this.#after(running, command, mayWait);
       const outcome = this.#inFlight.join(running);
       if (!outcome) throw outcomeUnknown();
       running.deadline = this.#patience();
@@ -215,15 +216,16 @@ export class Engine implements Ledger {
    * Another command has this key. Until that one is claimed it may end without having used the key up: refused, or
    * because another process was faster with this very command. So its end is waited for.
    */
-  async #after(running: Task, command: Command): Promise<Outcome> {
+  async #after(running: Task, command: Command, mayWait: boolean): Promise<Outcome> {
     if (running.state === 'claimed') throw keyReused();
-    const ended = this.#inFlight.watch(running);
+    // Once: of many different ones with this key each would else wait for all before it.
+    const ended = mayWait ? this.#inFlight.watch(running) : null;
     if (!ended) throw keyInProgress();
     try {
       await ended;
     } catch (error) {
       if (!(error instanceof LedgerError) || error.code === 'outcome_unknown') throw keyInProgress();
-      return this.submit(command);
+      return this.#submit(command, false);
     }
     throw keyReused();
   }

@@ -2,6 +2,9 @@ import { LedgerError } from './errors.ts';
 import type { Task } from './task.ts';
 import type { Outcome } from './types.ts';
 
+/** Callers that hold a command of their own and wait for the end of another. */
+const WATCHING_MAX = 1_000;
+
 export interface InFlightLimits {
   /** Commands between submit and outcome. */
   readonly commandsMax: number;
@@ -20,6 +23,7 @@ export class InFlight {
   #bytes = 0;
   #legs = 0;
   #joined = 0;
+  #watching = 0;
 
   constructor(readonly limits: InFlightLimits) {}
 
@@ -50,19 +54,19 @@ export class InFlight {
 
   /** Lets one more caller wait for a command in flight; null: too many do so. */
   join(task: Task): Promise<Outcome> | null {
-    return this.#joinedBy(() => task.wait(true));
+    if (this.#joined >= this.limits.joinedMax) return null;
+    this.#joined++;
+    return task.wait(true).finally(() => {
+      this.#joined--;
+    });
   }
 
   /** Lets one more caller wait for the end of a command that it does not ask for; null: too many do so. */
   watch(task: Task): Promise<Outcome> | null {
-    return this.#joinedBy(() => task.watch());
-  }
-
-  #joinedBy(wait: () => Promise<Outcome>): Promise<Outcome> | null {
-    if (this.#joined >= this.limits.joinedMax) return null;
-    this.#joined++;
-    return wait().finally(() => {
-      this.#joined--;
+    if (this.#watching >= WATCHING_MAX) return null;
+    this.#watching++;
+    return task.watch().finally(() => {
+      this.#watching--;
     });
   }
 

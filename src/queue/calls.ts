@@ -15,7 +15,12 @@ import { Pool } from 'undici';
 import { backoffMs } from '../ledger/retry.ts';
 import { CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from './client.ts';
 
-const CONNECTIONS_MAX = 64;
+/** For deletes and changes of visibility, which must not wait until a long poll ends. */
+const CONNECTIONS_BESIDE = 16;
+/** An answer takes no longer as a whole. */
+const ANSWER_TIMEOUT_MS = 60_000;
+/** Ten messages of 1 MiB, each character of them written as six. */
+const ANSWER_BYTES_MAX = 64 << 20;
 const ATTEMPTS_MAX = 3;
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 2_000;
@@ -59,9 +64,9 @@ export class SqsCalls {
   #offsetMs = 0;
 
   /** @param client With an endpoint of its own, or the server is at the host of the queue's URL, as AWS's are. */
-  constructor(client: SQSClient, queueUrl: string) {
+  constructor(client: SQSClient, queueUrl: string, receiversMax: number) {
     const { credentials, region, sha256 } = client.config;
-    this.#server = serverOf(client, queueUrl);
+    this.#server = serverOf(client, queueUrl, receiversMax);
     // Whoever calls is told.
     this.#server.catch(() => undefined);
     this.#signer = new SignatureV4({ service: 'sqs', credentials, region, sha256, applyChecksum: false });
@@ -92,7 +97,8 @@ export class SqsCalls {
   /** Ends the connections, those in use as well. */
   async destroy(): Promise<void> {
     this.#isDestroyed = true;
-    await (await this.#server).pool.destroy();
+    const server = await this.#server.catch(() => null);
+    await server?.pool.destroy();
   }
 
   async #call<Result>(action: string, request: object): Promise<Result> {
@@ -122,8 +128,10 @@ export class SqsCalls {
       },
       { signingDate: new Date(this.now()) },
     );
-    const answer = await pool.request({ method: 'POST', path: pathname, headers, body });
-    this.#readClock(answer.headers.date);
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const answer = await pool.request({ method: 'POST', path: pathname, headers, body, signal });
+    // Of a server, and not of what stands between it and us and is in trouble.
+    if (answer.statusCode === 200 || answer.statusCode === 403) this.#readClock(answer.headers.date);
     const text = await answer.body.text();
     if (answer.statusCode === 200) return JSON.parse(text || '{}');
     throw errorOf(action, answer.statusCode, text);
@@ -135,12 +143,13 @@ export class SqsCalls {
   }
 }
 
-async function serverOf({ config }: SQSClient, queueUrl: string): Promise<Server> {
+async function serverOf({ config }: SQSClient, queueUrl: string, receiversMax: number): Promise<Server> {
   const own = config.isCustomEndpoint ? await config.endpoint?.() : undefined;
   const port = own?.port === undefined ? '' : `:${own.port}`;
   const url = own ? new URL(own.path, `${own.protocol}//${own.hostname}${port}`) : new URL('/', queueUrl);
   const pool = new Pool(url.origin, {
-    connections: CONNECTIONS_MAX,
+    connections: receiversMax + CONNECTIONS_BESIDE,
+    maxResponseSize: ANSWER_BYTES_MAX,
     pipelining: 1,
     connect: { timeout: CONNECT_TIMEOUT_MS },
     headersTimeout: REQUEST_TIMEOUT_MS,

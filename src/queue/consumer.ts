@@ -6,6 +6,7 @@ import { SqsCalls } from './calls.ts';
 import { type ConsumerStats, Counters, type OnCount } from './counters.ts';
 import { type DeadLetter, DeadLetters } from './dead-letter.ts';
 import { type ReadEvent, readEvent } from './event.ts';
+import { Failures } from './failures.ts';
 import { Gatherer } from './gatherer.ts';
 import { Groups } from './groups.ts';
 import { Health } from './health.ts';
@@ -30,6 +31,8 @@ const GATHERED_SHARE = 1 / 3;
 const GATHERING_MS = 200;
 /** Bodies in hand, see {@link InHand.bytes}; those of the receives under way come on top. */
 const IN_HAND_BYTES_MAX = 32 << 20;
+/** In a FIFO queue: how often a message may be received for each time that it may fail, as others of its batch fail. */
+const RECEIVES_PER_FAILURE = BATCH_MAX;
 /** To give back what was not done in time. */
 const GIVE_BACK_MS_MAX = 2_000;
 
@@ -64,6 +67,7 @@ export interface ConsumerParts {
  * | database or network trouble, outcome unknown, no answer in time, unexpected error | hidden for a while, longer each time, then redelivered | `failed` |
  * | the same, and received `maxReceiveCount` times by now | dead-lettered | `too_many_receives` |
  * | received more often than `maxReceiveCount` (the process died on it each time) | dead-lettered untried | `too_many_receives` |
+ * | the ledger has too much to do | kept in hand and tried again there; after two minutes as with other trouble | `failed` |
  * | received while the consumer was told to stop, or not done in the time it was given for that | given back at once | `returned` |
  *
  * Dead-lettered means: sent to the dead-letter queue with the reason, *then* deleted. If that queue does not take it,
@@ -73,7 +77,7 @@ export interface ConsumerParts {
  *
  * In a standard queue every message has its own fate: none waits for another of its batch. In a FIFO queue those of a
  * group are done one after the other; when one is to come again, those behind it are given back (`returned`) and come
- * after it. One that can never be done is dead-lettered as elsewhere, or stops its group (`stopped`): see
+ * after it, so what counts there is how often a message failed here, and not how often it was received. One that can never be done is dead-lettered as elsewhere, or stops its group (`stopped`): see
  * {@link ConsumerSettings.poisonInGroup}.
  *
  * While there are many, they go to the ledger hundreds at a time, which makes one claim and one block of them. While it
@@ -94,6 +98,8 @@ export class Consumer {
   readonly #receivers: Receivers;
   readonly #groups: Groups;
   readonly #gatherer: Gatherer;
+  readonly #failures = new Failures();
+  readonly #isFifo: boolean;
   readonly #calls: SqsCalls;
   readonly #stopping = new AbortController();
   #emptied: (() => void) | null = null;
@@ -115,7 +121,8 @@ export class Consumer {
     this.#deadLetterHealth = new Health(log, 'sending to the SQS dead-letter queue', 'check its URL and permissions');
     this.#ledgerHealth = new Health(log, 'the ledger, for SQS events,', 'check the database');
     const receiptHealth = new Health(log, 'deleting from the SQS queue', 'check its permissions');
-    this.#calls = new SqsCalls(client, settings.queueUrl);
+    this.#isFifo = settings.queueUrl.endsWith('.fifo');
+    this.#calls = new SqsCalls(client, settings.queueUrl, settings.receiversMax);
     this.#receipts = new Receipts(this.#calls, settings.queueUrl, receiptHealth);
     this.#deadLetters = new DeadLetters(client, settings.deadLetterQueueUrl);
     const { visibilityTimeoutSeconds, receiversMax } = this.#settings;
@@ -223,8 +230,9 @@ export class Consumer {
   #begin(message: Received, askedAt: number): void {
     this.#counters.count('received');
     this.#inHand.add(message, askedAt);
-    if (message.group === null) void this.#handle(message);
-    else this.#groups.add(message.group, message);
+    const { group } = message;
+    if (this.#isFifo && group !== null) this.#groups.add(group, message);
+    else void this.#handle(message);
   }
 
   /** True when the message has found its end. Never rejects. */
@@ -247,27 +255,40 @@ export class Consumer {
     }
   }
 
-  async #giveBack({ receipt }: Received): Promise<false> {
+  async #giveBack(message: Received): Promise<false> {
     this.#counters.count('returned');
-    await this.#receipts.hideFor(receipt, 0);
+    await this.#inHand.end(message);
+    await this.#receipts.hideFor(message.receipt, 0);
     return false;
   }
 
   async #work(message: Received): Promise<boolean> {
-    const read = readEvent(message);
     // Those of a group wait for each other already.
-    if (message.group === null) await this.#gatherer.join();
-    const verdict = await this.#traced(message, read);
+    if (!this.#isFifo) await this.#gatherer.join();
+    const verdict = this.#untried(message) ?? (await this.#tried(message));
     if (verdict.kind === 'retry' && verdict.code === 'overloaded' && this.#stopping.signal.aborted) {
       return await this.#giveBack(message);
     }
     const settled = await this.#settle(message, verdict);
-    if (settled) this.#counters.count((await this.#receipts.delete(message.receipt)) ? 'deleted' : 'deleteFailed');
-    else await this.#redeliverLater(message);
+    await this.#inHand.end(message);
+    if (settled) {
+      this.#failures.forget(message.messageId);
+      this.#counters.count((await this.#receipts.delete(message.receipt)) ? 'deleted' : 'deleteFailed');
+    } else await this.#redeliverLater(message);
     return settled;
   }
 
-  #traced(message: Received, read: ReadEvent): Promise<Verdict> {
+  /** Of a message that is not even looked at: it may end the process that does. Null: it is to be tried. */
+  #untried({ receiveCount }: Received): Verdict | null {
+    const { maxReceiveCount, poisonInGroup } = this.#settings;
+    if (this.#isFifo && poisonInGroup === 'stop_group') return null;
+    if (receiveCount <= maxReceiveCount * (this.#isFifo ? RECEIVES_PER_FAILURE : 1)) return null;
+    const detail = `received ${receiveCount} times and never settled; it may end the process that works on it`;
+    return { kind: 'dead_letter', reason: 'too_many_receives', code: 'unexpected_error', detail };
+  }
+
+  #tried(message: Received): Promise<Verdict> {
+    const read = readEvent(message);
     const { tracer } = this.#parts;
     const judged = () => this.#judge(message, read);
     if (tracer === undefined) return judged();
@@ -277,15 +298,14 @@ export class Consumer {
 
   async #judge(message: Received, read: ReadEvent): Promise<Verdict> {
     const { messageId, receiveCount } = message;
-    if (receiveCount > this.#settings.maxReceiveCount) {
-      const detail = `received ${receiveCount} times and never settled; it may end the process that works on it`;
-      return { kind: 'dead_letter', reason: 'too_many_receives', code: 'unexpected_error', detail };
-    }
     const verdict = await this.#judgePatiently(message, read);
     this.#noteLedger(verdict, message);
     if (verdict.kind !== 'retry') return verdict;
     this.#parts.log.debug({ err: verdict.error, messageId, receiveCount }, 'SQS message failed for now');
-    if (receiveCount < this.#settings.maxReceiveCount) return verdict;
+    const { maxReceiveCount, poisonInGroup } = this.#settings;
+    const tries = this.#isFifo ? this.#failures.add(messageId) : receiveCount;
+    const isStopping = this.#isFifo && poisonInGroup === 'stop_group';
+    if (tries < maxReceiveCount || isStopping) return verdict;
     const last = verdict.error instanceof Error ? verdict.error.message : String(verdict.error);
     const reason = verdict.code === 'not_found' ? 'not_found' : 'too_many_receives';
     return { kind: 'dead_letter', reason, code: verdict.code, detail: last };
@@ -322,7 +342,8 @@ export class Consumer {
         this.#counters.count(verdict.kind);
         return true;
       case 'dead_letter': {
-        const isStopped = message.group !== null && this.#settings.poisonInGroup === 'stop_group';
+        const isStopped = this.#isFifo && this.#settings.poisonInGroup === 'stop_group';
+        if (this.#isFifo) this.#failures.add(message.messageId);
         return isStopped ? this.#stopGroup(message, verdict) : await this.#deadLetter(message, verdict);
       }
       case 'retry':
@@ -333,9 +354,9 @@ export class Consumer {
     }
   }
 
-  #stopGroup({ messageId, group, receiveCount }: Received, { reason, code, detail }: DeadLetter): false {
+  #stopGroup({ messageId, group, receiveCount }: Received, { reason, code }: DeadLetter): false {
     this.#counters.count('stopped');
-    const found = { messageId, group, receiveCount, reason, code, detail };
+    const found = { messageId, group, receiveCount, reason, code };
     this.#parts.log.error(found, 'SQS message stops its group: remove it from the queue, or mend what it needs');
     return false;
   }
@@ -366,7 +387,9 @@ export class Consumer {
   }
 
   async #redeliverLater(message: Received): Promise<void> {
-    const delayMs = backoffMs(message.receiveCount, REDELIVERY_BASE_MS, this.#settings.retryDelayMaxSeconds * 1000);
+    const { messageId, receiveCount } = message;
+    const tries = this.#isFifo ? Math.max(1, this.#failures.of(messageId)) : receiveCount;
+    const delayMs = backoffMs(tries, REDELIVERY_BASE_MS, this.#settings.retryDelayMaxSeconds * 1000);
     await this.#receipts.hideFor(message.receipt, Math.ceil(delayMs / 1000));
   }
 }

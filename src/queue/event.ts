@@ -22,6 +22,9 @@ export type InboundEvent = z.output<typeof inboundEvent>;
 
 const EVENT_TYPES: ReadonlySet<string> = new Set(EVENTS.map(({ shape }) => shape.type.value));
 const DETAIL_ISSUES_MAX = 5;
+const DETAIL_CHARACTERS_MAX = 500;
+/** Of all objects and lists in it. */
+const FIELDS_MAX = 2_000;
 
 export type ParsedEvent =
   | { readonly ok: true; readonly event: InboundEvent }
@@ -39,12 +42,35 @@ export type ReadEvent =
 /** The event in a message, whatever it was sent in. Never throws. */
 export function readEvent(message: Parameters<typeof openBody>[0]): ReadEvent {
   const opened = openBody(message);
-  if (!opened.ok) return opened;
+  if (!opened.ok) return { ...opened, detail: shortened(opened.detail) };
   const parsed = parseEvent(opened.json);
-  return parsed.ok ? { ...parsed, traceParent: opened.traceParent } : parsed;
+  if (parsed.ok) return { ...parsed, traceParent: opened.traceParent };
+  return { ...parsed, detail: shortened(parsed.detail) };
+}
+
+/** A copy: a part of a text keeps all of it in memory. */
+function shortened(detail: string): string {
+  return Buffer.from(detail.slice(0, DETAIL_CHARACTERS_MAX)).toString();
+}
+
+/** Of one that holds more, no schema is asked, which would look at all of it before it says so. */
+function isTooWide(json: unknown): boolean {
+  const open = [json];
+  for (let seen = 0; open.length > 0; ) {
+    const value = open.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    for (const key in value) {
+      if (++seen > FIELDS_MAX) return true;
+      open.push((value as Record<string, unknown>)[key]);
+    }
+  }
+  return false;
 }
 
 function parseEvent(json: unknown): ParsedEvent {
+  if (isTooWide(json)) {
+    return { ok: false, reason: 'schema_violation', detail: `the event has more than ${FIELDS_MAX} fields` };
+  }
   const type = typeOf(json);
   if (type !== undefined && !EVENT_TYPES.has(type)) {
     return {

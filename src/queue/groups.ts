@@ -35,7 +35,7 @@ export class Groups {
     for (let next = line.shift(); next !== undefined; next = line.shift()) {
       if (await this.#deps.work(next)) continue;
       // What comes to the line meanwhile is behind it, too.
-      for (let behind = line.shift(); behind !== undefined; behind = line.shift()) await this.#deps.giveBack(behind);
+      while (line.length > 0) await Promise.all(line.splice(0).map((behind) => this.#deps.giveBack(behind)));
     }
     this.#lines.delete(group);
   }

@@ -23,7 +23,7 @@ export interface Received {
   readonly receiveCount: number;
   /** By the server's clock, ms since 1970; null: it did not say. */
   readonly sentAt: number | null;
-  /** Of a FIFO queue; null in others. */
+  /** Null: it has none. Of a standard queue it says nothing of the order. */
   readonly group: string | null;
   /** How the body is compressed (its attribute `content_encoding`); null: not, or it is to be seen by itself. */
   readonly encoding: string | null;

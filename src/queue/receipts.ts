@@ -40,7 +40,7 @@ export class Receipts {
       QueueUrl: this.#queueUrl,
       Entries: receipts.map((receipt, index) => ({ Id: String(index), ReceiptHandle: receipt })),
     });
-    return (answer.Failed ?? []).map(toRefused);
+    return refusedOf(receipts.length, answer);
   }
 
   async #changeBatch(changes: readonly VisibilityChange[]): Promise<Refused[]> {
@@ -52,7 +52,7 @@ export class Receipts {
         VisibilityTimeout: seconds,
       })),
     });
-    return (answer.Failed ?? []).map(toRefused);
+    return refusedOf(changes.length, answer);
   }
 
   async #observe<T>(call: Promise<T>): Promise<T> {
@@ -65,6 +65,18 @@ export class Receipts {
       throw error;
     }
   }
+}
+
+/** What is not said to be done is not. */
+function refusedOf(
+  count: number,
+  { Successful = [], Failed = [] }: { Successful?: { Id?: string | undefined }[]; Failed?: BatchResultErrorEntry[] },
+): Refused[] {
+  const done = new Set(Successful.map(({ Id }) => Number(Id)));
+  const refused = new Map(Failed.map(toRefused).map((one) => [one.index, one]));
+  return Array.from({ length: count }, (_, index) => index)
+    .filter((index) => !done.has(index))
+    .map((index) => refused.get(index) ?? { index, final: false });
 }
 
 /** A fault of ours does not mend by itself, unless it is our speed that was at fault. */

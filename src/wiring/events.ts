@@ -9,6 +9,7 @@ import { MongoLease } from '../mongo/leases.ts';
 import { Follower, type IsOurs } from '../payments/follower.ts';
 import { createSqsClient, queueUrlOf } from '../queue/client.ts';
 import { SqsEventSink } from '../queue/event-sink.ts';
+import { pause } from '../queue/pause.ts';
 
 const POLL_MS = 100;
 
@@ -51,7 +52,10 @@ export async function publishEvents(
     follower,
     publisher,
     stop: async () => {
-      await follower.stop();
+      // A queue that does not answer must not keep the rest of the service from ending.
+      const waited = new AbortController();
+      await Promise.race([follower.stop(), pause(config.SHUTDOWN_GRACE_MS, waited.signal)]);
+      waited.abort();
       await publisher.close();
       client.destroy();
     },

@@ -45,7 +45,7 @@ export function createPayments(config: Config, db: Db, ledger: Ledger): Payments
     ledger,
     dryRun: new DryRun({
       journal: withFaultsNamed(new MongoJournal(db)),
-      claims: new MongoClaims(db),
+      claims: withFaultsNamed(new MongoClaims(db)),
       accounts: withFaultsNamed(new MongoAccounts(db)),
     }),
     accounts: withFaultsNamed(new MongoAccountsStore(db), ['insert', 'update']),

@@ -34,6 +34,17 @@ describe('a command whose key another one has that is in flight', () => {
     expect(codes).toEqual(Array(19).fill('idempotency_key_reused'));
   });
 
+  it('is carried out, or told to come again, when it is one of many that differ and the first is refused', async () => {
+    const engine = anEngine();
+    const many = [aPayment('world', 'nobody', 1n, { key: 'sqs/one' })];
+    for (let n = 1; n <= 30; n++) many.push(aPayment('world', 'a', BigInt(n), { key: 'sqs/one' }));
+    const [first, ...others] = await engine.submitMany(many);
+    expect(first).toMatchObject({ reason: { code: 'account_not_found' } });
+    expect(others.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const codes = new Set(others.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : [])));
+    expect([...codes]).toEqual(['idempotency_key_in_progress']);
+  });
+
   it('is told to come again when it is not known what became of the other one', async () => {
     const store = new MemoryStore();
     store.accounts.set('world', anAccount('world', { minBalance: null }));

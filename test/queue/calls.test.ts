@@ -37,7 +37,7 @@ beforeAll(async () => {
 beforeEach(() => {
   seen.length = 0;
   answers = [json(200, {})];
-  calls = new SqsCalls(clientOf(endpoint), `${endpoint}/0/q`);
+  calls = new SqsCalls(clientOf(endpoint), `${endpoint}/0/q`, 4);
 });
 afterAll(async () => {
   await calls.destroy();
@@ -76,7 +76,7 @@ describe('a call', () => {
     const client = new SQSClient({ region: 'eu-north-1', endpoint, credentials });
     const QueueUrl = `${endpoint}/0/q`;
     await client.send(new DeleteMessageBatchCommand({ QueueUrl, Entries: ENTRIES }));
-    const own = new SqsCalls(client, QueueUrl);
+    const own = new SqsCalls(client, QueueUrl, 4);
     await own.deleteBatch({ QueueUrl, Entries: ENTRIES });
     await own.destroy();
     client.destroy();

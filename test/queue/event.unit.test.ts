@@ -92,6 +92,22 @@ describe('an inbound event', () => {
     expect(parsed).toMatchObject({ ok: false, reason: 'schema_violation' });
   });
 
+  it('with more fields than any may have is refused before the schema looks at each of them', () => {
+    const metadata = Object.fromEntries(Array.from({ length: 90_000 }, (_, n) => [`key ${n}`, 1]));
+    const parsed = parseEvent(paymentEvent('event-1', { metadata }));
+    const detail = 'the event has more than 2000 fields';
+    expect(parsed).toEqual({ ok: false, reason: 'schema_violation', detail });
+  });
+
+  it('is refused with a detail of bounded length', () => {
+    const parsed = parseEvent(paymentEvent('event-1', { ['x'.repeat(1_000_000)]: 1 }));
+    expect(parsed).toMatchObject({
+      ok: false,
+      reason: 'schema_violation',
+      detail: expect.stringMatching(/^.{1,500}$/),
+    });
+  });
+
   it('with a metadata key __proto__ is refused', () => {
     const parsed = parseEvent(paymentEvent('event-1').replace('"source"', '"metadata":{"__proto__":"x"},"source"'));
     expect(parsed).toMatchObject({ ok: false, reason: 'schema_violation' });

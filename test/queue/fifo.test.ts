@@ -115,6 +115,38 @@ describe.each(['embedded', 'elasticmq'] as const)('a FIFO queue of the server %s
     expect(queues.warnings).toContain('SQS message stops its group: remove it from the queue, or mend what it needs');
   });
 
+  it('goes on with a group that was stopped once what it needs is there, however often it was received meanwhile', async () => {
+    await queues.sendInGroups([
+      ['a', paymentEvent('a-0', { destination: 'nobody' })],
+      ['a', paymentEvent('a-1')],
+      ['a', paymentEvent('a-2')],
+    ]);
+    const settings = { poisonInGroup: 'stop_group', retryDelayMaxSeconds: 1, maxReceiveCount: 1 } as const;
+    const consumer = queues.consume(payments, settings);
+    await expect.poll(() => consumer.stats().stopped, { timeout: WAIT_MS }).toBeGreaterThan(2);
+    payments.balances.set('nobody', 0n);
+    await queues.drained();
+    expect(done.get('a')).toEqual(['a-0', 'a-1', 'a-2']);
+    expect(consumer.stats().deadLettered).toEqual({});
+  });
+
+  it('gives those behind a message that fails for long as many tries as it had', async () => {
+    const left = new Map([
+      ['a-0', 99],
+      ['a-1', 2],
+      ['a-2', 2],
+    ]);
+    payments.before = (_, { key }) => {
+      left.set(key, (left.get(key) ?? 0) - 1);
+      if (left.get(key)! >= 0) throw new LedgerError('idempotency_key_in_progress', 'not now');
+    };
+    await queues.sendInGroups(idsOf('a', 4).map((id) => ['a', paymentEvent(id)]));
+    const consumer = queues.consume(payments, { retryDelayMaxSeconds: 1, maxReceiveCount: 3 });
+    await queues.drained();
+    expect(done.get('a')).toEqual(['a-1', 'a-2', 'a-3']);
+    expect(consumer.stats()).toMatchObject({ deadLettered: { too_many_receives: 1 }, failed: 6 });
+  });
+
   it('has one effect for an event that was sent in two groups', async () => {
     const id = randomUUID();
     await queues.sendInGroups([
