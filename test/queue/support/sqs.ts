@@ -22,7 +22,7 @@ import { startElasticMq } from '../../support/elasticmq.ts';
 import type { MemoryPayments } from './memory-payments.ts';
 
 const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
-export const WAIT_MS = 20_000;
+export const WAIT_MS = 40_000;
 
 export function clientOf(endpoint: string): SQSClient {
   return createSqsClient({ region: 'us-east-1', endpoint, credentials: CREDENTIALS });
