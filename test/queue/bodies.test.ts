@@ -1,27 +1,20 @@
 /** Large and packed bodies, and old messages, on a real server. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { paymentEvent } from './support/events.ts';
-import { MemoryPayments } from './support/memory-payments.ts';
-import { startTestSqs, TestQueues, type TestSqs } from './support/sqs.ts';
+import type { MemoryPayments } from './support/memory-payments.ts';
+import { type TestQueues, useQueues } from './support/sqs.ts';
 
 const HOUR_MS = 3_600_000;
 const text = (StringValue: string) => ({ DataType: 'String', StringValue });
 
-let sqs: TestSqs;
 let queues: TestQueues;
 let payments: MemoryPayments;
 
-beforeAll(async () => {
-  sqs = await startTestSqs();
+useQueues((world) => {
+  ({ queues, payments } = world);
 });
-afterAll(() => sqs.stop());
-beforeEach(async () => {
-  queues = await TestQueues.create(sqs.client);
-  payments = new MemoryPayments({ alice: 1_000n, bob: 0n });
-});
-afterEach(() => queues.stop());
 
 const padded = (id: string, bytes: number) => paymentEvent(id).padEnd(bytes);
 

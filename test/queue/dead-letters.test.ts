@@ -1,22 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { paymentEvent } from './support/events.ts';
 import { startFaultyProxy } from './support/faulty-proxy.ts';
-import { MemoryPayments } from './support/memory-payments.ts';
-import { clientOf, startTestSqs, TestQueues, type TestSqs } from './support/sqs.ts';
+import type { MemoryPayments } from './support/memory-payments.ts';
+import { clientOf, type TestQueues, type TestSqs, useQueues } from './support/sqs.ts';
 
 let sqs: TestSqs;
 let queues: TestQueues;
 let payments: MemoryPayments;
 
-beforeAll(async () => {
-  sqs = await startTestSqs();
+useQueues((world) => {
+  ({ sqs, queues, payments } = world);
 });
-afterAll(() => sqs.stop());
-beforeEach(async () => {
-  queues = await TestQueues.create(sqs.client);
-  payments = new MemoryPayments({ alice: 1_000n, bob: 0n });
-});
-afterEach(() => queues.stop());
 
 const NOT_JSON = '{"id": "broken", ';
 const WITHOUT_DATA = '{"id": "no-data", "type": "payment.requested"}';

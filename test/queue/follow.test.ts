@@ -1,21 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { followEvent, paymentEvent } from './support/events.ts';
-import { MemoryPayments } from './support/memory-payments.ts';
-import { startTestSqs, TestQueues, type TestSqs } from './support/sqs.ts';
+import type { MemoryPayments } from './support/memory-payments.ts';
+import { type TestQueues, useQueues } from './support/sqs.ts';
 
-let sqs: TestSqs;
 let queues: TestQueues;
 let payments: MemoryPayments;
 
-beforeAll(async () => {
-  sqs = await startTestSqs();
+useQueues((world) => {
+  ({ queues, payments } = world);
 });
-afterAll(() => sqs.stop());
-beforeEach(async () => {
-  queues = await TestQueues.create(sqs.client);
-  payments = new MemoryPayments({ alice: 1_000n, bob: 0n });
-});
-afterEach(() => queues.stop());
 
 const hold = (id: string, amount: string) => paymentEvent(id, { amount, capture: 'manual' });
 const balances = () => Object.fromEntries(payments.balances);

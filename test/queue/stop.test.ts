@@ -1,22 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LedgerError } from '../../src/ledger/errors.ts';
 import { paymentEvent } from './support/events.ts';
-import { MemoryPayments } from './support/memory-payments.ts';
-import { startTestSqs, TestQueues, type TestSqs, WAIT_MS } from './support/sqs.ts';
+import type { MemoryPayments } from './support/memory-payments.ts';
+import { type TestQueues, useQueues, WAIT_MS } from './support/sqs.ts';
 
-let sqs: TestSqs;
 let queues: TestQueues;
 let payments: MemoryPayments;
 
-beforeAll(async () => {
-  sqs = await startTestSqs();
+useQueues((world) => {
+  ({ queues, payments } = world);
 });
-afterAll(() => sqs.stop());
-beforeEach(async () => {
-  queues = await TestQueues.create(sqs.client);
-  payments = new MemoryPayments({ alice: 1_000n, bob: 0n });
-});
-afterEach(() => queues.stop());
 
 function gate() {
   let open = () => {};

@@ -12,14 +12,14 @@ import {
   type SendMessageBatchRequestEntry,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest';
 import type { Log } from '../../../src/ledger/ports.ts';
 import { createSqsClient } from '../../../src/queue/client.ts';
 import { Consumer } from '../../../src/queue/consumer.ts';
 import { startEmbeddedSqs } from '../../../src/queue/embedded.ts';
 import type { ConsumerSettings } from '../../../src/queue/settings.ts';
 import { startElasticMq } from '../../support/elasticmq.ts';
-import type { MemoryPayments } from './memory-payments.ts';
+import { MemoryPayments } from './memory-payments.ts';
 
 const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 export const WAIT_MS = 40_000;
@@ -160,6 +160,31 @@ export class TestQueues {
     const keep = (_: object, message: string) => void this.warnings.push(message);
     return { debug: quiet, info: keep, warn: keep, error: keep };
   }
+}
+
+/** What each test of a file gets anew, but for the server, which they share. */
+export interface QueueWorld {
+  readonly sqs: TestSqs;
+  readonly queues: TestQueues;
+  readonly payments: MemoryPayments;
+}
+
+/** Starts a server for the tests of a file; each of them is given new queues of it, and payments of accounts with so much. */
+export function useQueues(
+  give: (world: QueueWorld) => void,
+  balances: Record<string, bigint> = { alice: 1_000n, bob: 0n },
+): void {
+  let sqs: TestSqs;
+  let queues: TestQueues;
+  beforeAll(async () => {
+    sqs = await startTestSqs();
+  });
+  beforeEach(async () => {
+    queues = await TestQueues.create(sqs.client);
+    give({ sqs, queues, payments: new MemoryPayments(balances) });
+  });
+  afterEach(() => queues.stop());
+  afterAll(() => sqs.stop());
 }
 
 async function createQueue(client: SQSClient, name: string, attributes?: Record<string, string>): Promise<string> {
