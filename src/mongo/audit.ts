@@ -1,17 +1,16 @@
 import { BSON, type Collection, type Db } from 'mongodb';
+import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
+import type { ViewName } from '../payments/ports.ts';
+import type { MatchablePayment, PostedPaymentsPort } from '../reconciliation/ports.ts';
 import type {
   AuditedAccount,
   AuditedBlock,
   AuditPort,
   BookTip,
   EntryPlace,
-  MatchablePayment,
   PaymentRow,
-  PostedPaymentsPort,
   UnreadableBlock,
-} from '../jobs/ports.ts';
-import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
-import type { ViewName } from '../payments/ports.ts';
+} from '../verification/ports.ts';
 import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
 import { type BlockDocument, decodeBlock, hashOfBytes, indexFault, toNumber } from './block-codec.ts';
 import { Checkpoints } from './checkpoints.ts';

@@ -1,8 +1,8 @@
 import type { Collection, Db } from 'mongodb';
-import type { ReconciliationItem } from '../jobs/outcomes.ts';
-import type { ReconciliationsPort } from '../jobs/ports.ts';
-import type { ReconciliationReport } from '../jobs/reconcile.ts';
 import type { Page, PageQuery } from '../payments/types.ts';
+import type { ReconciliationItem } from '../reconciliation/outcomes.ts';
+import type { ReconciliationsPort } from '../reconciliation/ports.ts';
+import type { ReconciliationReport } from '../reconciliation/reconcile.ts';
 
 type ReportDocument = Omit<ReconciliationReport, 'id'> & { _id: string };
 type ItemDocument = ReconciliationItem & { reconciliation: string };

@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
-import type { ReconcileDeps } from '../jobs/reconcile.ts';
 import { MongoAudit } from '../mongo/audit.ts';
+import type { ReconcileDeps } from '../reconciliation/reconcile.ts';
 import { createPaymentsFollower } from './followers.ts';
 
 /** What reconciliation reads. The read model is brought up to the journal before payments are taken from it. */

@@ -9,11 +9,11 @@ import { migrateUp } from '../../src/mongo/migrate.ts';
 import { trialBalance } from '../../src/mongo/trial-balance.ts';
 import { balanceSums, balancesOf } from '../../src/payments/balances.ts';
 import type { BalanceSum } from '../../src/payments/types.ts';
-import { randomFrom } from '../jobs/random-model.ts';
 import { anAccount, aPayment } from '../support/commands.ts';
 import { useDatabase } from '../support/database.ts';
 import { addAccounts, startEngine } from '../support/engine.ts';
 import { withPlans } from '../support/plans.ts';
+import { randomFrom } from '../verification/random-model.ts';
 
 const below = randomFrom(4711);
 const pick = <T>(of: readonly T[]) => of[below(of.length)]!;

@@ -1,6 +1,5 @@
 /** What is written behind the journal: it goes on where it stopped, and never counts what is not there. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { verify } from '../../src/jobs/verify.ts';
 import type { Engine } from '../../src/ledger/engine.ts';
 import type { Account } from '../../src/ledger/types.ts';
 import { ACCOUNTS, type AccountDocument } from '../../src/mongo/accounts.ts';
@@ -13,6 +12,7 @@ import { MongoPaymentsView } from '../../src/mongo/payments-view.ts';
 import { trialBalance } from '../../src/mongo/trial-balance.ts';
 import { Follower } from '../../src/payments/follower.ts';
 import { PaymentsProjection } from '../../src/payments/payments-projection.ts';
+import { verify } from '../../src/verification/verify.ts';
 import { anAccount, aPayment } from '../support/commands.ts';
 import { useDatabase } from '../support/database.ts';
 import { addAccounts, allBlocks, startEngine } from '../support/engine.ts';

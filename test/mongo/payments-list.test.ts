@@ -2,10 +2,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { migrateUp } from '../../src/mongo/migrate.ts';
 import { MongoPaymentsView } from '../../src/mongo/payments-view.ts';
 import type { PageQuery, PaymentFilter, PaymentView } from '../../src/payments/types.ts';
-import { randomFrom } from '../jobs/random-model.ts';
 import { useDatabase } from '../support/database.ts';
 import { paymentViewOf } from '../support/payment-view.ts';
 import { type Plan, withPlans } from '../support/plans.ts';
+import { randomFrom } from '../verification/random-model.ts';
 
 const COUNT = 6_000;
 const LIMIT = 10;

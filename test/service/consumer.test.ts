@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { verify } from '../../src/jobs/verify.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
+import { verify } from '../../src/verification/verify.ts';
 import { followEvent, paymentEvent } from '../queue/support/events.ts';
 import { startTestSqs, TestQueues, type TestSqs } from '../queue/support/sqs.ts';
 import type { List, Payment, Transaction } from './support/api.ts';

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verify } from '../../src/jobs/verify.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
+import { verify } from '../../src/verification/verify.ts';
 import { fuzz, installSchemathesis } from './support/schemathesis.ts';
 import { useService } from './support/service.ts';
 

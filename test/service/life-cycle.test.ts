@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { verify } from '../../src/jobs/verify.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
+import { verify } from '../../src/verification/verify.ts';
 import {
   type Account,
   type Balance,

@@ -6,7 +6,6 @@ import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { generateApiKey } from '../../src/http/auth.ts';
-import { verify } from '../../src/jobs/verify.ts';
 import { createLog } from '../../src/log.ts';
 import { type Service, startService } from '../../src/main.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
@@ -14,6 +13,7 @@ import { type EmbeddedReplicaSet, startEmbeddedReplicaSet } from '../../src/mong
 import { freePort } from '../../src/mongo/free-ports.ts';
 import { requireMongod } from '../../src/mongo/mongod-binary.ts';
 import { endMongod } from '../../src/mongo/mongod-process.ts';
+import { verify } from '../../src/verification/verify.ts';
 import { connectClient } from '../support/database.ts';
 import { quietLog } from '../support/log.ts';
 import { type Answer, Api, type Balance, type Problem } from './support/api.ts';

@@ -1,10 +1,10 @@
 import { BSON, type Document } from 'mongodb';
 import { afterEach, beforeAll, expect, it } from 'vitest';
-import { type VerifyReport, verify } from '../../src/jobs/verify.ts';
 import { postingsIn, type StoredBlock } from '../../src/ledger/types.ts';
 import { MongoAudit } from '../../src/mongo/audit.ts';
 import { MongoBalanceSnapshots } from '../../src/mongo/balance-snapshots.ts';
 import { MongoJournal } from '../../src/mongo/journal.ts';
+import { type VerifyReport, verify } from '../../src/verification/verify.ts';
 import type { Payment } from './support/api.ts';
 import { listsCaughtUp, useService } from './support/service.ts';
 

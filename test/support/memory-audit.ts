@@ -1,5 +1,5 @@
-import type { AuditPort } from '../../src/jobs/ports.ts';
 import type { StoredBlock } from '../../src/ledger/types.ts';
+import type { AuditPort } from '../../src/verification/ports.ts';
 import type { MemoryStore } from './memory-store.ts';
 
 /** A store in memory as verification reads it; nothing is written behind its journal. */

@@ -1,8 +1,8 @@
 /** Whatever single value of a sound ledger is changed, at random: verification notices. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AuditedAccount, PaymentRow } from '../../src/jobs/ports.ts';
-import { verify } from '../../src/jobs/verify.ts';
+import type { AuditedAccount, PaymentRow } from '../../src/verification/ports.ts';
+import { verify } from '../../src/verification/verify.ts';
 import { type Model, NOW } from './model.ts';
 import { randomFrom, randomModel } from './random-model.ts';
 

@@ -1,7 +1,7 @@
 /** What a comparison can find, and how it is told. "Here" is the ledger, "there" is the statement. */
 import { formatMoney } from '../ledger/money.ts';
+import { dayText, type StatementRecord } from '../statements/statement.ts';
 import type { Candidate } from './pairing.ts';
-import { dayText, type StatementRecord } from './statement.ts';
 
 export const OUTCOMES = [
   /** Same reference, amount and currency, on days within the window. */

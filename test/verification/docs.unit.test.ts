@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { BREAK_KINDS } from '../../src/jobs/breaks.ts';
-import { OUTCOMES } from '../../src/jobs/outcomes.ts';
+import { OUTCOMES } from '../../src/reconciliation/outcomes.ts';
+import { BREAK_KINDS } from '../../src/verification/breaks.ts';
 
 const DOCUMENT = readFileSync(new URL('../../docs/reconciliation.md', import.meta.url), 'utf8');
 

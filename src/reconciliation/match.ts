@@ -4,6 +4,8 @@
  * Memory: the statement and the payments that share a reference with it, about 500 bytes a pair; of what else the
  * ledger has, only the items that are reported. So it does not grow with the ledger.
  */
+
+import { dayOf, dayText, StatementError, type StatementRecord, startOfDay } from '../statements/statement.ts';
 import { type Finding, itemOf, type MatchResult, type MatchSummary, OUTCOMES, type Outcome } from './outcomes.ts';
 import {
   alwaysFits,
@@ -18,7 +20,6 @@ import {
   type Side,
 } from './pairing.ts';
 import type { MatchablePayment, PostedPaymentsPort } from './ports.ts';
-import { dayOf, dayText, StatementError, type StatementRecord, startOfDay } from './statement.ts';
 
 /** How far outside of the period a payment is looked for, so that one booked on a wrong date is found. */
 const SEARCH_DAYS = 30;

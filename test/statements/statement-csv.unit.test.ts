@@ -1,10 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dayText, parseDay, parseMajorUnits, StatementError, type StatementRecord } from '../../src/jobs/statement.ts';
-import { type CsvLimits, parseStatementCsv } from '../../src/jobs/statement-csv.ts';
 import { CURRENCIES, minorUnitDigits } from '../../src/ledger/currencies.ts';
 import { formatMoney } from '../../src/ledger/money.ts';
-import { each } from './model.ts';
+import {
+  dayText,
+  parseDay,
+  parseMajorUnits,
+  StatementError,
+  type StatementRecord,
+} from '../../src/statements/statement.ts';
+import { type CsvLimits, parseStatementCsv } from '../../src/statements/statement-csv.ts';
+import { each } from '../verification/model.ts';
 
 const HEADER = 'reference,amount,currency,date';
 const LINE = 'INV-1,12.34,EUR,2026-01-31';

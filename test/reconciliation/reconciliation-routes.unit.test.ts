@@ -4,11 +4,11 @@ import { toProblem } from '../../src/http/faults.ts';
 import { sendProblem } from '../../src/http/problem.ts';
 import { reconciliationRoutes } from '../../src/http/routes/reconciliations.ts';
 import { validatorCompiler } from '../../src/http/validation.ts';
-import type { ReconciliationItem } from '../../src/jobs/outcomes.ts';
-import type { ReconciliationReport } from '../../src/jobs/reconcile.ts';
-import { Reconciliations } from '../../src/jobs/reconciliations.ts';
-import { ReconciliationViews } from '../../src/jobs/views.ts';
-import { each, Model, NOW } from './model.ts';
+import type { ReconciliationItem } from '../../src/reconciliation/outcomes.ts';
+import type { ReconciliationReport } from '../../src/reconciliation/reconcile.ts';
+import { Reconciliations } from '../../src/reconciliation/reconciliations.ts';
+import { ReconciliationViews } from '../../src/reconciliation/views.ts';
+import { each, Model, NOW } from '../verification/model.ts';
 
 const CSV = 'reference,amount,currency,date\nINV-1,10.00,EUR,2026-01-01\nINV-2,1,JPY,2026-01-02\n';
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

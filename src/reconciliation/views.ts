@@ -1,8 +1,8 @@
 /** Reconciliations as the API answers them: plain snake_case data, amounts as text. */
 import type { Page, PageQuery } from '../payments/types.ts';
+import { toJson } from '../resources/text.ts';
+import { parseDay } from '../statements/statement.ts';
 import type { Reconciliations } from './reconciliations.ts';
-import { toJson } from './report.ts';
-import { parseDay } from './statement.ts';
 
 /** As the query of the upload has them; days as `YYYY-MM-DD`. */
 export interface StartQuery {

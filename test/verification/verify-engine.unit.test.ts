@@ -1,6 +1,6 @@
 /** What the engine writes is verified, whatever it is asked for and however its store fails. */
 import { describe, expect, test } from 'vitest';
-import { verify } from '../../src/jobs/verify.ts';
+import { verify } from '../../src/verification/verify.ts';
 import { lifeOf, type Mix } from '../simulation/simulation.ts';
 import { auditOf } from '../support/memory-audit.ts';
 import { NO_FAULTS } from '../support/memory-store.ts';

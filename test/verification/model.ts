@@ -3,7 +3,6 @@
  * can be changed afterwards, to plant faults.
  */
 import { createHash } from 'node:crypto';
-import type { AuditedAccount, AuditPort, PaymentRow } from '../../src/jobs/ports.ts';
 import type { Claim } from '../../src/ledger/ports.ts';
 import type {
   AccountChange,
@@ -19,6 +18,7 @@ import type {
   StoredBlock,
 } from '../../src/ledger/types.ts';
 import { postingsIn } from '../../src/ledger/types.ts';
+import type { AuditedAccount, AuditPort, PaymentRow } from '../../src/verification/ports.ts';
 import { type FollowingKind, legsFollowing, type ModelEffect, ModelLives, NO_EFFECT, originOf } from './model-lives.ts';
 import { isCrossing, type ModelPart, type ModelParts, partsOf } from './model-parts.ts';
 

@@ -1,8 +1,8 @@
 /** Money between books: a sound ledger is verified, and each planted fault is reported as what it is. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Break } from '../../src/jobs/breaks.ts';
-import { type VerifyOptions, verify } from '../../src/jobs/verify.ts';
 import type { Entry, EntryPart, Leg } from '../../src/ledger/types.ts';
+import type { Break } from '../../src/verification/breaks.ts';
+import { type VerifyOptions, verify } from '../../src/verification/verify.ts';
 import { Model, type Mutable, NOW } from './model.ts';
 
 const OPTIONS: VerifyOptions = { clock: { now: () => NOW }, claimAgeMsMax: 60_000 };

@@ -1,12 +1,13 @@
 /** Reconciliation: is the ledger sound in itself, and does it agree with somebody else's statement? */
 import { uuidv7 } from 'uuidv7';
 import type { Clock } from '../ledger/ports.ts';
+import { StatementError } from '../statements/statement.ts';
+import { type CsvLimits, parseStatementCsv } from '../statements/statement-csv.ts';
+import type { AuditPort } from '../verification/ports.ts';
+import { type VerifyOptions, type VerifyReport, verify } from '../verification/verify.ts';
 import { type MatchOptions, matchStatement, periodOf, Statement } from './match.ts';
 import type { MatchSummary, ReconciliationItem } from './outcomes.ts';
-import type { AuditPort, PostedPaymentsPort } from './ports.ts';
-import { StatementError } from './statement.ts';
-import { type CsvLimits, parseStatementCsv } from './statement-csv.ts';
-import { type VerifyOptions, type VerifyReport, verify } from './verify.ts';
+import type { PostedPaymentsPort } from './ports.ts';
 
 export interface ReconciliationReport {
   /** `rec_` and a UUIDv7. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type MatchOptions, matchStatement, Statement } from '../../src/jobs/match.ts';
-import { OUTCOMES, type Outcome } from '../../src/jobs/outcomes.ts';
-import type { MatchablePayment } from '../../src/jobs/ports.ts';
-import { parseDay, StatementError, type StatementRecord, startOfDay } from '../../src/jobs/statement.ts';
-import { each } from './model.ts';
-import { randomFrom } from './random-model.ts';
+import { type MatchOptions, matchStatement, Statement } from '../../src/reconciliation/match.ts';
+import { OUTCOMES, type Outcome } from '../../src/reconciliation/outcomes.ts';
+import type { MatchablePayment } from '../../src/reconciliation/ports.ts';
+import { parseDay, StatementError, type StatementRecord, startOfDay } from '../../src/statements/statement.ts';
+import { each } from '../verification/model.ts';
+import { randomFrom } from '../verification/random-model.ts';
 
 const FIRST = parseDay('2026-03-01')!;
 const LAST = parseDay('2026-03-31')!;

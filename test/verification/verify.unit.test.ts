@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Break } from '../../src/jobs/breaks.ts';
-import { type VerifyOptions, verify } from '../../src/jobs/verify.ts';
 import type { StoredBlock } from '../../src/ledger/types.ts';
+import type { Break } from '../../src/verification/breaks.ts';
+import { type VerifyOptions, verify } from '../../src/verification/verify.ts';
 import { hashOf, Model, NOW } from './model.ts';
 import { randomModel } from './random-model.ts';
 

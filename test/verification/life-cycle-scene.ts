@@ -1,8 +1,8 @@
 /** Payments that are settled later and accounts that change: a sound ledger of them, to plant faults in. */
 import { expect } from 'vitest';
-import type { Break } from '../../src/jobs/breaks.ts';
-import { type VerifyOptions, verify } from '../../src/jobs/verify.ts';
 import type { Command, Entry, EntryPart, Settlement } from '../../src/ledger/types.ts';
+import type { Break } from '../../src/verification/breaks.ts';
+import { type VerifyOptions, verify } from '../../src/verification/verify.ts';
 import { Model, type Mutable, NOW, timeOfBlock } from './model.ts';
 
 const OPTIONS: VerifyOptions = { clock: { now: () => NOW }, claimAgeMsMax: 60_000 };

@@ -7,9 +7,7 @@
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
 import type { Account, EntryPart, StoredBlock } from '../ledger/types.ts';
 import type { ViewName } from '../payments/ports.ts';
-import type { Page, PageQuery, PaymentView } from '../payments/types.ts';
-import type { ReconciliationItem } from './outcomes.ts';
-import type { ReconciliationReport } from './reconcile.ts';
+import type { PaymentView } from '../payments/types.ts';
 
 /** The highest block of a book. */
 export interface BookTip {
@@ -90,29 +88,4 @@ export interface EntryPlace {
   /** Null: it is the whole command. */
   readonly part: EntryPart | null;
   readonly rejected: boolean;
-}
-
-/** A posted payment, as far as a statement can be matched against it. */
-export type MatchablePayment = Pick<
-  PaymentView,
-  'id' | 'reference' | 'amount' | 'currency' | 'source' | 'destination' | 'createdAt'
->;
-
-export interface PostedPaymentsPort {
-  /**
-   * Payments with status `posted` and `from <= createdAt < to`, in any order. Complete: each that was posted before the
-   * call is there. A read model that lags must catch up first, or what it lacks is reported as missing.
-   */
-  postedPayments(from: Date, to: Date): AsyncIterable<MatchablePayment>;
-}
-
-/** Keeps reports. `save` and `saveItems` are durable on a majority before they answer. */
-export interface ReconciliationsPort {
-  /** Inserts the report, or replaces the one with the same id. */
-  save(report: ReconciliationReport): Promise<void>;
-  /** Adds items to a report; called with up to 1,000 at a time, ascending by `position`. */
-  saveItems(id: string, items: readonly ReconciliationItem[]): Promise<void>;
-  get(id: string): Promise<ReconciliationReport | null>;
-  /** Ascending by `position`; the cursors are positions as text. An unknown id has no items. */
-  items(id: string, page: PageQuery): Promise<Page<ReconciliationItem>>;
 }

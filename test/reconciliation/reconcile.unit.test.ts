@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { MatchablePayment } from '../../src/jobs/ports.ts';
-import { EXIT_CODES, exitCodeOf, type ReconcileDeps, reconcileCsv } from '../../src/jobs/reconcile.ts';
-import { renderJson, renderReconciliation, table, toJson } from '../../src/jobs/report.ts';
-import { each, Model, NOW } from './model.ts';
+import type { MatchablePayment } from '../../src/reconciliation/ports.ts';
+import { EXIT_CODES, exitCodeOf, type ReconcileDeps, reconcileCsv } from '../../src/reconciliation/reconcile.ts';
+import { renderReconciliation } from '../../src/reconciliation/report.ts';
+import { renderJson, table, toJson } from '../../src/resources/text.ts';
+import { each, Model, NOW } from '../verification/model.ts';
 
 const CSV = 'reference,amount,currency,date\nINV-1,10.00,EUR,2026-01-01\nINV-2,20.00,EUR,2026-01-01\n';
 

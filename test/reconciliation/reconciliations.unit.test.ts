@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { ReconciliationItem } from '../../src/jobs/outcomes.ts';
-import type { ReconciliationsPort } from '../../src/jobs/ports.ts';
-import type { ReconciliationReport } from '../../src/jobs/reconcile.ts';
-import { Reconciliations } from '../../src/jobs/reconciliations.ts';
-import { each, Model, NOW } from './model.ts';
+import type { ReconciliationItem } from '../../src/reconciliation/outcomes.ts';
+import type { ReconciliationsPort } from '../../src/reconciliation/ports.ts';
+import type { ReconciliationReport } from '../../src/reconciliation/reconcile.ts';
+import { Reconciliations } from '../../src/reconciliation/reconciliations.ts';
+import { each, Model, NOW } from '../verification/model.ts';
 
 const CSV = 'reference,amount,currency,date\nINV-1,10.00,EUR,2026-01-01\n';
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,5 +1,5 @@
 /** Pairs the records of a statement with payments of the same reference. */
-import type { StatementRecord } from './statement.ts';
+import type { StatementRecord } from '../statements/statement.ts';
 
 /** A posted payment, cut down to what is compared. */
 export interface Candidate {

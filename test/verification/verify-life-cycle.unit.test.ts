@@ -1,7 +1,7 @@
 /** Payments that are settled later, and accounts that change: each planted fault is reported as what it is. */
 
 import { describe, expect, test } from 'vitest';
-import type { PaymentRow } from '../../src/jobs/ports.ts';
+import type { PaymentRow } from '../../src/verification/ports.ts';
 import { EXPIRES_AT, expectFound, type Plant, Scene } from './life-cycle-scene.ts';
 
 const BOOKS = [

@@ -1,0 +1,44 @@
+/** The result of verification as text for a terminal. */
+import { money, more, ROWS_MAX, table } from '../resources/text.ts';
+import type { Break } from './breaks.ts';
+import type { VerifyReport } from './verify.ts';
+
+/** Hex digits of a hash that a person compares. */
+const HASH_SHOWN = 16;
+
+/** The result of `kvitt verify`. Ends with a line end. */
+export function renderVerification(report: VerifyReport): string {
+  const { ok, books, accounts, claims, pending, trialBalance, breaks, breakCount, durationMs } = report;
+  const entries = books.reduce((sum, book) => sum + book.entries, 0);
+  const parts = [
+    `Ledger: ${ok ? 'verified, nothing broken' : `${breakCount} ${breakCount === 1 ? 'break' : 'breaks'} found`}`,
+    `entries ${entries}, accounts ${accounts}, claims ${claims} (pending ${pending}), ${(durationMs / 1000).toFixed(1)} s\n`,
+    table(
+      ['book', 'blocks', 'entries', 'postings', 'height', 'hash'],
+      books.map((book) => [
+        ...[book.book, book.blocks, book.entries, book.postings, book.height].map(String),
+        book.hash === null ? '?' : `${book.hash.slice(0, HASH_SHOWN)}…`,
+      ]),
+      'rrrrrl',
+    ),
+    table(
+      ['currency', 'accounts', 'debit', 'credit', 'sum'],
+      trialBalance.map(({ currency, accounts, debit, credit, sum }) => [
+        currency,
+        String(accounts),
+        ...[debit, credit, sum].map((amount) => money(amount, currency)),
+      ]),
+      'lrrrr',
+    ),
+  ];
+  if (breaks.length > 0) parts.push(renderBreaks(breaks, breakCount));
+  return parts.join('\n');
+}
+
+function renderBreaks(breaks: readonly Break[], count: number): string {
+  const rows = breaks.slice(0, ROWS_MAX).map((one) => {
+    const sides = one.expected === null ? '' : ` (expected ${one.expected}, found ${one.actual})`;
+    return [one.kind, String(one.book ?? ''), String(one.height ?? ''), one.message + sides];
+  });
+  return table(['break', 'book', 'height', 'what'], rows, 'lrrl') + more(rows.length, count, 'breaks');
+}
