@@ -13,17 +13,26 @@ const GROUP = 'reconciliation';
 const SOURCE = /^[!-~]{1,113}$/;
 const NOBODY: AskedBy = { requestId: null, idempotencyKey: null };
 
+/** Which part of which batch a block is. */
+export interface BatchPart {
+  readonly batch: string;
+  /** From 0. */
+  readonly part: number;
+}
+
 /**
- * What is to be kept of a batch, block by block. Always the same of the same. Throws a RangeError for what could not be
+ * A batch, cut into what is kept in one block each. Always the same of the same. Throws a RangeError for what could not be
  * sent, as it would hold up all that comes after it.
  */
-export function blocksOf(batch: string, notices: readonly Notice[]): StoredNotice[][] {
-  const stored = notices.map((notice, index) => {
-    checkSendable(notice);
-    return { id: noticeId(batch, index), ...notice };
-  });
-  const count = Math.ceil(stored.length / PER_BLOCK_MAX);
-  return Array.from({ length: count }, (_, n) => stored.slice(n * PER_BLOCK_MAX, (n + 1) * PER_BLOCK_MAX));
+export function partsOf(notices: readonly Notice[]): Notice[][] {
+  for (const notice of notices) checkSendable(notice);
+  const count = Math.ceil(notices.length / PER_BLOCK_MAX);
+  return Array.from({ length: count }, (_, n) => notices.slice(n * PER_BLOCK_MAX, (n + 1) * PER_BLOCK_MAX));
+}
+
+/** The notices of a block as they are kept; `at` is its time in ms. Always the same of the same. */
+export function storedOf(which: BatchPart, at: number, notices: readonly Notice[]): StoredNotice[] {
+  return notices.map((notice, index) => ({ id: noticeId(which, at, index), ...notice }));
 }
 
 /** The event of a notice. */
@@ -60,10 +69,14 @@ function checkSendable({ object }: Notice): void {
   }
 }
 
-/** A UUID of version 8 (made as its maker likes), from SHA-256: never that of a transaction, which are of version 7. */
-function noticeId(batch: string, index: number): string {
-  const bytes = createHash('sha256').update(`notice\0${batch}\0${index}`).digest().subarray(0, 16);
-  bytes[6] = 0x80 | (bytes[6]! & 0x0f);
+/**
+ * A UUID of version 8 (made as its maker likes), never that of a transaction, which are of version 7. It grows as they do:
+ * the time in ms, then the place in the block; the rest is of the SHA-256 of where it stands in its batch.
+ */
+function noticeId({ batch, part }: BatchPart, at: number, index: number): string {
+  const bytes = createHash('sha256').update(`${part}\0${index}\0${batch}`).digest().subarray(0, 16);
+  bytes.writeUIntBE(at, 0, 6);
+  bytes.writeUInt16BE(0x8000 | index, 6);
   bytes[8] = 0x80 | (bytes[8]! & 0x3f);
   const uuid = bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return `evt_${uuid}`;

@@ -7,8 +7,8 @@ import type { EventView, Notice, NoticeBlock, StoredNotice } from './types.ts';
 export interface NoticeLog {
   /**
    * Appends notices, in their order and durably on a majority. `batch` names them for ever: appending the same once more,
-   * at once or after a crash in between, adds what is still missing and gives it the same ids; what else is given under a
-   * name that is taken is not written. Throws a RangeError, and writes nothing, for what could not be sent; faults of the
+   * at once or after a crash in between, adds only what is still missing, so that each has one event with one id; what else
+   * is given under a name that is taken is not written. Throws a RangeError, and writes nothing, for what could not be sent; faults of the
    * storage leave open what was written: append the same again.
    */
   append(batch: string, notices: readonly Notice[]): Promise<void>;

@@ -57,8 +57,8 @@ export type EventSubject = JournalSubject | NoticeSubject;
 
 export interface EventView {
   /**
-   * `evt_` and the UUIDv7 of the transaction that it tells of: one event for each at most. Of a notice: and a UUID made from
-   * the id of its batch and its place there.
+   * `evt_` and the UUIDv7 of the transaction that it tells of: one event for each at most. Of a notice: and a UUID of
+   * its own. They grow with the time at which things happened.
    */
   readonly id: string;
   readonly type: EventType;

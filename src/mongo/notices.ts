@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Collection, Db } from 'mongodb';
-import { blocksOf } from '../events/notices.ts';
+import { type BatchPart, partsOf, storedOf } from '../events/notices.ts';
 import type { Standing } from '../events/outbox.ts';
 import type { NoticeLog, NoticeReader } from '../events/ports.ts';
 import { NOTICES, type Notice, type NoticeBlock, type StoredNotice } from '../events/types.ts';
@@ -13,11 +13,9 @@ const RETRY_MAX_MS = 100;
 const TIME_MAX = 8_640_000_000_000_000;
 
 /** `_id` is the height. A batch that is too large for one document has several parts, numbered from 0. */
-interface NoticeDocument {
+interface NoticeDocument extends BatchPart {
   _id: number;
   at: Date;
-  batch: string;
-  part: number;
   notices: StoredNotice[];
 }
 
@@ -34,17 +32,18 @@ export class MongoNotices implements NoticeLog, NoticeReader {
 
   async append(batch: string, notices: readonly Notice[]): Promise<void> {
     // One after the other, so that nobody ever reads a part before the one that comes before it.
-    for (const [part, block] of blocksOf(batch, notices).entries()) await this.#appendPart({ batch, part }, block);
+    for (const [part, block] of partsOf(notices).entries()) await this.#appendPart({ batch, part }, block);
   }
 
-  async #appendPart(which: Pick<NoticeDocument, 'batch' | 'part'>, notices: StoredNotice[]): Promise<void> {
+  async #appendPart(which: BatchPart, notices: readonly Notice[]): Promise<void> {
     for (let failures = 0; ; ) {
       // Durable on a majority: one that is only on its way there may still be lost.
       if (await this.#log.findOne(which, { projection: { _id: 1 } })) return;
       const tip = await this.#tip();
-      const at = new Date(Math.max(Date.now(), tip?.at.getTime() ?? 0));
+      const at = Math.max(Date.now(), tip?.at.getTime() ?? 0);
+      const stored = storedOf(which, at, notices);
       try {
-        await this.#log.insertOne({ _id: (tip?._id ?? 0) + 1, at, ...which, notices });
+        await this.#log.insertOne({ _id: (tip?._id ?? 0) + 1, at: new Date(at), ...which, notices: stored });
         return;
       } catch (error) {
         if (!isDuplicate(error)) throw error;

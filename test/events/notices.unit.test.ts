@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blocksOf, noticeEvent } from '../../src/events/notices.ts';
+import { noticeEvent, partsOf, storedOf } from '../../src/events/notices.ts';
 import { presentEvent } from '../../src/events/present.ts';
 import { publishedSchemas } from '../../src/events/published.ts';
 import { eventStreams } from '../../src/events/streams.ts';
@@ -21,9 +21,11 @@ const EACH: readonly Notice[] = [
   },
 ];
 
-function eventsOf(batch: string, notices: readonly Notice[]): EventView[] {
-  const entries = blocksOf(batch, notices).flat();
-  return entries.map((entry, index) => noticeEvent({ entry, book: NOTICES, height: 3, at: 1_000, index }));
+const AT = 1_000;
+
+function eventsOf(batch: string, notices: readonly Notice[], at = AT): EventView[] {
+  const entries = partsOf(notices).flatMap((some, part) => storedOf({ batch, part }, at, some));
+  return entries.map((entry, index) => noticeEvent({ entry, book: NOTICES, height: 3, at, index }));
 }
 
 describe('the event of a notice', () => {
@@ -66,17 +68,23 @@ describe('the event of a notice', () => {
 });
 
 describe('the ids of notices', () => {
-  const ids = (batch: string, count: number) =>
-    eventsOf(batch, opened(...Array.from({ length: count }, (_, i) => String(i)))).map(({ id }) => id);
+  const UUID = /^evt_[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  const count = fc.integer({ min: 1, max: 600 });
+  const ids = (batch: string, many: number, at?: number) =>
+    eventsOf(batch, opened(...Array.from({ length: many }, (_, i) => String(i))), at).map(({ id }) => id);
 
-  test.prop([fc.string(), fc.integer({ min: 1, max: 1_100 })])(
-    'are always the same, and UUIDs of their own',
-    (batch, count) => {
-      const made = ids(batch, count);
-      expect(ids(batch, count)).toEqual(made);
-      expect(new Set([...made, ...ids(`${batch}1`, count)]).size).toBe(2 * count);
-      for (const id of made)
-        expect(id).toMatch(/^evt_[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  test.prop([fc.string(), count])('are always the same, and UUIDs of their own', (batch, many) => {
+    const made = ids(batch, many);
+    expect(ids(batch, many)).toEqual(made);
+    expect(new Set([...made, ...ids(`${batch}1`, many)]).size).toBe(2 * many);
+    for (const id of made) expect(id).toMatch(UUID);
+  });
+
+  test.prop([fc.integer({ min: 0, max: 4e12 }), fc.integer({ min: 1, max: 1e12 })])(
+    'grow with time, and in a block with the place, as those of other events do',
+    (at, later) => {
+      const made = [...ids('a', 500, at), ...ids('b', 500, at + later)];
+      expect([...made].sort()).toEqual(made);
     },
   );
 });
@@ -89,7 +97,7 @@ describe('notices that could not be sent are refused', () => {
     ['an object that is too large', aBreak('1', { message: '€'.repeat(10_000) }), /brk_1 has 30\d+ bytes/],
   ])('%s', (_, object, message) => {
     const notices: Notice[] = [...opened('0'), { type: 'reconciliation.break_opened', object }];
-    expect(() => blocksOf('batch', notices)).toThrow(message);
+    expect(() => partsOf(notices)).toThrow(message);
   });
 });
 

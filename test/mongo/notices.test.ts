@@ -24,6 +24,8 @@ beforeEach(async () => {
 const streams = () => new EventStreams(new MongoJournalQueries(database.db), log);
 const numbers = (count: number, name = '') => Array.from({ length: count }, (_, i) => `${name}${i}`);
 
+const breakOf = ({ subject }: EventView) => subject.kind === 'break' && subject.break.id;
+
 async function readAll(): Promise<EventView[]> {
   const read: EventView[] = [];
   for (let height = 0; ; ) {
@@ -55,9 +57,7 @@ describe('the log of notices', () => {
     const batch = opened(...numbers(1_201));
     await log.append('a', batch);
     const read = await readAll();
-    expect(read.map(({ subject }) => subject.kind === 'break' && subject.break.id)).toEqual(
-      batch.map(({ object }) => object.id),
-    );
+    expect(read.map(breakOf)).toEqual(batch.map(({ object }) => object.id));
     expect(await log.heightAt(Number.POSITIVE_INFINITY)).toBe(3);
     await log.append('a', batch);
     await new MongoNotices(database.db).append('a', batch);
@@ -67,13 +67,15 @@ describe('the log of notices', () => {
   it('gets what is missing of a batch whose append was cut off', async () => {
     const batch = opened(...numbers(1_201));
     await log.append('a', batch);
-    const ids = (await readAll()).map(({ id }) => id);
+    const before = await readAll();
     await database.db.collection<{ _id: number }>('notices').deleteMany({ _id: { $gt: 1 } });
     await log.append('other', opened('between'));
     await log.append('a', batch);
     const read = await readAll();
-    expect(read.map(({ id }) => id).filter((id) => ids.includes(id))).toEqual(ids);
-    expect(read).toHaveLength(ids.length + 1);
+    expect(read.slice(0, 500)).toEqual(before.slice(0, 500));
+    expect(read.map(breakOf)).toEqual(
+      [...numbers(500), 'between', ...numbers(1_201).slice(500)].map((id) => `brk_${id}`),
+    );
   });
 
   it('has no gap and everything once when many append at once, some of them the same, over several connections', async () => {

@@ -1,5 +1,5 @@
 /** Notices for tests, and a log of them in memory. */
-import { blocksOf, noticeEvent } from '../../../src/events/notices.ts';
+import { noticeEvent, partsOf, storedOf } from '../../../src/events/notices.ts';
 import type { Standing } from '../../../src/events/outbox.ts';
 import type { NoticeLog, NoticeReader } from '../../../src/events/ports.ts';
 import {
@@ -80,9 +80,9 @@ export class MemoryNotices implements NoticeLog, NoticeReader {
   async append(batch: string, notices: readonly Notice[]): Promise<void> {
     if (this.#batches.has(batch)) return;
     this.#batches.add(batch);
-    for (const entries of blocksOf(batch, notices)) {
+    for (const [part, some] of partsOf(notices).entries()) {
       const at = Math.max(this.now, this.blocks.at(-1)?.at ?? 0);
-      this.blocks.push({ height: this.blocks.length + 1, at, entries });
+      this.blocks.push({ height: this.blocks.length + 1, at, entries: storedOf({ batch, part }, at, some) });
     }
   }
 
