@@ -45,8 +45,8 @@ export interface Events {
 }
 
 /**
- * Events straight from the journal and the log of notices. A cursor knows how far each stream was read, so whoever goes on from one misses nothing
- * and gets nothing twice, whatever the clocks of those who write say.
+ * Events straight from the journal and the log of notices. A cursor knows how far each stream was read, so whoever goes on
+ * from one misses nothing and gets nothing twice, whatever the clocks of those who write say.
  */
 export class EventFeed implements Events {
   readonly #streams: EventStreams;

@@ -70,7 +70,7 @@ export class EventStreams implements Teller {
 }
 
 /** What tells events on follows: so many books, and the notices, which belong to whoever the first book belongs to. */
-export function eventStreams(books: number, isOurs: IsOurs): Pick<FollowerOptions, 'books' | 'isOurs'> {
+export function followedStreams(books: number, isOurs: IsOurs): Pick<FollowerOptions, 'books' | 'isOurs'> {
   return {
     books: [...firstBooks(books), NOTICES],
     isOurs: (stream) => isOurs(stream === NOTICES ? 0 : stream),

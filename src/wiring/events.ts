@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { Publisher } from '../events/publisher.ts';
-import { EventStreams, eventStreams } from '../events/streams.ts';
+import { EventStreams, followedStreams } from '../events/streams.ts';
 import { Checkpoints } from '../mongo/checkpoints.ts';
 import { MongoJournalQueries } from '../mongo/journal-queries.ts';
 import { MongoLease } from '../mongo/leases.ts';
@@ -42,7 +42,7 @@ export async function publishEvents(
   const follower = new Follower({
     name: 'what is sent to SQS',
     projection: publisher,
-    ...eventStreams(books, isOurs),
+    ...followedStreams(books, isOurs),
     log,
     pollMs: POLL_MS,
   });

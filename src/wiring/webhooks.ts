@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { EventFeed } from '../events/feed.ts';
-import { EventStreams, eventStreams } from '../events/streams.ts';
+import { EventStreams, followedStreams } from '../events/streams.ts';
 import { MongoAuditLog } from '../mongo/audit-log.ts';
 import { Checkpoints } from '../mongo/checkpoints.ts';
 import { withFaultsNamed } from '../mongo/faults.ts';
@@ -37,7 +37,7 @@ export function deliverWebhooks(config: Config, db: Db, log: Logger, books: numb
   const poster = new Poster(privateAddresses);
   const progress = new Checkpoints(db, 'webhooks');
   const projection = new FanOut({ streams: new EventStreams(journal, notices), progress, endpoints, deliveries });
-  const streams = eventStreams(books, isOurs);
+  const streams = followedStreams(books, isOurs);
   const follower = new Follower({ name: 'what is to be delivered', projection, ...streams, log, pollMs: POLL_MS });
   const audit = new MongoAuditLog(db);
   const deliverer = new Deliverer({

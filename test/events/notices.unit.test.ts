@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { noticeEvent, partsOf, storedOf } from '../../src/events/notices.ts';
 import { presentEvent } from '../../src/events/present.ts';
 import { publishedSchemas } from '../../src/events/published.ts';
-import { eventStreams } from '../../src/events/streams.ts';
+import { followedStreams } from '../../src/events/streams.ts';
 import { type EventView, NOTICES, type Notice } from '../../src/events/types.ts';
 import { aBreak, anAdjustedBreak, aReconciliation, opened } from './support/notices.ts';
 
@@ -102,7 +102,7 @@ describe('notices that could not be sent are refused', () => {
 });
 
 it('the notices are followed by who has the first book, beside the books', () => {
-  const { books, isOurs } = eventStreams(3, (book) => book === 0);
+  const { books, isOurs } = followedStreams(3, (book) => book === 0);
   expect(books).toEqual([0, 1, 2, NOTICES]);
   expect(books.filter(isOurs)).toEqual([0, NOTICES]);
 });
