@@ -8,7 +8,8 @@ export interface NoticeLog {
   /**
    * Appends notices, in their order and durably on a majority. `batch` names them for ever: appending the same once more,
    * at once or after a crash in between, adds only what is still missing, so that each has one event with one id; what else
-   * is given under a name that is taken is not written. Throws a RangeError, and writes nothing, for what could not be sent; faults of the
+   * is given under a name that is taken is not written. Throws a RangeError, and writes nothing, for what could not be
+   * sent: a source that is not 1 to 113 visible characters of ASCII, an object of more than 24 KiB as JSON. Faults of the
    * storage leave open what was written: append the same again.
    */
   append(batch: string, notices: readonly Notice[]): Promise<void>;
