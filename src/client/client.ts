@@ -41,10 +41,12 @@ import type {
   balanceSumsResource,
   balancesResource,
   bookResource,
+  breakResource,
   bulkResult,
   bulkResults,
   entryResource,
   paymentResource,
+  reconciliationResource,
   transactionResource,
   trialBalanceRow,
 } from '../resources/schemas.ts';
@@ -58,6 +60,7 @@ export type Balance = z.output<typeof balanceResource>;
 export type Balances = z.output<typeof balancesResource>;
 export type BalanceSums = z.output<typeof balanceSumsResource>;
 export type Book = z.output<typeof bookResource>;
+export type Break = z.output<typeof breakResource>;
 export type BulkResult = z.output<typeof bulkResult>;
 export type DeadLetter = z.output<typeof deadLetterResource>;
 export type DeadLetterDrop = z.output<typeof dropResult>;
@@ -70,6 +73,7 @@ export type EventPage = z.output<typeof eventPage>;
 export type WebhookDelivery = z.output<typeof deliveryResource>;
 export type WebhookEndpoint = z.output<typeof endpointResource>;
 export type WebhookEndpointWithSecret = z.output<typeof endpointWithSecret>;
+export type Reconciliation = z.output<typeof reconciliationResource>;
 export type Payment = z.output<typeof paymentResource>;
 export type Transaction = z.output<typeof transactionResource>;
 export type TrialBalanceRow = z.output<typeof trialBalanceRow>;

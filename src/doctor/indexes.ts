@@ -16,8 +16,9 @@ export const INDEXES: Readonly<Record<string, readonly string[]>> = {
   ],
   reconciliation_items: ['position'],
   webhook_deliveries: ['due', 'status', 'taken', 'kept'],
+  notices: ['batch', 'notice', 'at'],
   api_keys: ['name'],
 };
 
-/** Without it a key could be used twice. */
-export const UNIQUE_INDEXES: readonly string[] = ['idempotency.key'];
+/** Without them a key could be used twice, and a notice be told twice. */
+export const UNIQUE_INDEXES: readonly string[] = ['idempotency.key', 'notices.batch'];

@@ -7,7 +7,7 @@ import { eventId, paymentId } from '../payments/ids.ts';
 import { isOutside } from '../payments/outside.ts';
 import type { JournalQueries, PlacedAt } from '../payments/ports.ts';
 import { commandKind, legsOf, paymentView, transactionView } from '../payments/views.ts';
-import type { EventSubject, EventType, EventView } from './types.ts';
+import type { EventType, EventView, JournalSubject } from './types.ts';
 
 /** Looked up in one query. */
 const IDS_AT_ONCE = 1_000;
@@ -104,7 +104,12 @@ function typeOf(entry: Entry, whole: Entry): EventType | null {
 }
 
 /** A payment as it stood after it; where nothing came of it, the transaction that says so. */
-function subjectOf(type: EventType, placed: PlacedAt, parts: readonly Placed[], followed: Placed | null): EventSubject {
+function subjectOf(
+  type: EventType,
+  placed: PlacedAt,
+  parts: readonly Placed[],
+  followed: Placed | null,
+): JournalSubject {
   const { changed } = placed.entry;
   if (changed) return { kind: 'account_state', state: changed };
   const isOfPayment = type.startsWith('payment.');
@@ -126,7 +131,7 @@ function groupOf(primary: Placed): string {
   return commandKind(primary.entry) === 'payment' ? paymentId(id) : id;
 }
 
-function accountsOf(subject: EventSubject): string[] {
+function accountsOf(subject: JournalSubject): string[] {
   switch (subject.kind) {
     case 'payment': {
       const { source, destination, splits } = subject.payment;

@@ -1,18 +1,16 @@
-import { transactionOf } from '../payments/ids.ts';
-import type { BlockReader, JournalQueries } from '../payments/ports.ts';
 import { PaymentsError } from '../payments/types.ts';
-import { eventsOf } from './build.ts';
 import { Cursor, type ReadUpTo } from './cursor.ts';
-import { Outbox } from './outbox.ts';
+import type { NoticeReader } from './ports.ts';
+import { EventStreams } from './streams.ts';
 import type { EventType, EventView } from './types.ts';
 
-/** For one page, of all books, each of which is read once: a filter that fits little must not read the whole journal. */
+/** For one page, of all streams, each of which is read once: a filter that fits little must not read the whole journal. */
 const READS_MAX = 100;
-const BOOKS_AT_ONCE = 8;
-/** Read of each book at once, and so many times a page of all books together: many that are far behind must fit. */
+const STREAMS_AT_ONCE = 8;
+/** Read of each stream at once, and so many times a page of all streams together: many that are far behind must fit. */
 const ENTRIES_MIN = 50;
 const PAGES_AT_ONCE = 4;
-/** Of a book, when a filter asks for some of them. */
+/** Of a stream, when a filter asks for some of them. */
 const ENTRIES_AT_ONCE = 500;
 
 export interface EventFilter {
@@ -30,7 +28,7 @@ export interface EventPageQuery extends EventFilter {
 }
 
 export interface EventPage {
-  /** Oldest first; in each book, and so in each group, as they happened. May hold fewer than asked for, or none. */
+  /** Oldest first; in each stream, and so in each group, as they happened. May hold fewer than asked for, or none. */
   readonly data: readonly EventView[];
   /** Is there more by now? */
   readonly hasMore: boolean;
@@ -46,28 +44,23 @@ export interface Events {
   get(id: string): Promise<EventView>;
 }
 
-interface FeedJournal extends BlockReader, Pick<JournalQueries, 'findEntries' | 'heightAt'> {
-  /** The books that have a block, in order. */
-  books(): Promise<number[]>;
-}
-
 /**
- * Events straight from the journal. A cursor knows how far each book was read, so whoever goes on from one misses nothing
- * and gets nothing twice, whatever the clocks of those who write say.
+ * Events straight from the journal and the log of notices. A cursor knows how far each stream was read, so whoever goes on
+ * from one misses nothing and gets nothing twice, whatever the clocks of those who write say.
  */
 export class EventFeed implements Events {
-  readonly #outbox: Outbox;
+  readonly #streams: EventStreams;
 
-  constructor(readonly journal: FeedJournal) {
-    this.#outbox = new Outbox(journal, ENTRIES_AT_ONCE);
+  constructor(journal: EventStreams['journal'], notices: NoticeReader) {
+    this.#streams = new EventStreams(journal, notices, ENTRIES_AT_ONCE);
   }
 
   async page({ limit, cursor, createdFrom, ...filter }: EventPageQuery): Promise<EventPage> {
-    const books = await this.journal.books();
-    const from = cursor === undefined ? await this.#startAt(books, createdFrom) : Cursor.parse(cursor);
+    const streams = await this.#streams.all();
+    const from = cursor === undefined ? await this.#startAt(streams, createdFrom) : Cursor.parse(cursor);
     if (from === null) throw new PaymentsError('invalid_cursor', 'the cursor is none that a page of events has given');
-    const entries = Math.max(ENTRIES_MIN, Math.ceil((PAGES_AT_ONCE * limit) / books.length));
-    const readings = books.map((book) => new Reading(book, from.of(book), filter, entries));
+    const entries = Math.max(ENTRIES_MIN, Math.ceil((PAGES_AT_ONCE * limit) / streams.length));
+    const readings = streams.map((stream) => new Reading(stream, from.of(stream), filter, entries));
     const data: EventView[] = [];
     for (let reads = 0; ; ) {
       const empty = readings.filter((reading) => reading.needsMore);
@@ -75,7 +68,7 @@ export class EventFeed implements Events {
         // What comes next of the others may be younger than what these hold.
         if (reads >= READS_MAX) break;
         reads += empty.length;
-        await inTurns(empty, (reading) => reading.readOn(this.#outbox));
+        await inTurns(empty, (reading) => reading.readOn(this.#streams));
         continue;
       }
       const next = oldest(readings);
@@ -83,7 +76,7 @@ export class EventFeed implements Events {
       data.push(next.take());
     }
     const hasMore = readings.some((reading) => reading.needsMore || reading.next !== null);
-    const reached = new Map([...from.books, ...readings.map(({ book, upTo }) => [book, upTo] as const)]);
+    const reached = new Map([...from.streams, ...readings.map(({ stream, upTo }) => [stream, upTo] as const)]);
     return { data, hasMore, nextCursor: String(new Cursor(reached)) };
   }
 
@@ -94,27 +87,22 @@ export class EventFeed implements Events {
   }
 
   /** Those that are nowhere are missing. */
-  async find(ids: readonly string[]): Promise<Map<string, EventView>> {
-    const transactions = ids.map(transactionOf).filter((id) => id !== null);
-    const parts = await this.journal.findEntries(transactions);
-    // Where in its block each stands is not shown.
-    const placed = parts.map((part) => ({ ...part, index: 0 }));
-    const events = (await eventsOf([placed], this.journal)).flat().filter((event) => event !== null);
-    return new Map(events.map((event) => [event.id, event]));
+  find(ids: readonly string[]): Promise<Map<string, EventView>> {
+    return this.#streams.find(ids);
   }
 
   /** With all that happened before a time behind it. */
-  async #startAt(books: readonly number[], time: Date | undefined): Promise<Cursor> {
+  async #startAt(streams: readonly number[], time: Date | undefined): Promise<Cursor> {
     if (time === undefined) return new Cursor(new Map());
-    const heightAt = async (book: number) => {
-      const height = await this.journal.heightAt(book, time.getTime() - 1);
-      return [book, { height, index: 0 }] as const;
+    const heightAt = async (stream: number) => {
+      const height = await this.#streams.heightAt(stream, time.getTime() - 1);
+      return [stream, { height, index: 0 }] as const;
     };
-    return new Cursor(new Map(await Promise.all(books.map(heightAt))));
+    return new Cursor(new Map(await Promise.all(streams.map(heightAt))));
   }
 }
 
-/** A book that is read, and what was read of it and not yet given out. */
+/** A stream that is read, and what was read of it and not yet given out. */
 class Reading {
   #events: EventView[] = [];
   #isAtTip = false;
@@ -122,7 +110,7 @@ class Reading {
   #readTo: ReadUpTo;
 
   constructor(
-    readonly book: number,
+    readonly stream: number,
     /** Everything up to here was given out, or is not asked for. */
     public upTo: ReadUpTo,
     readonly filter: EventFilter,
@@ -139,10 +127,10 @@ class Reading {
     return this.#events[0] ?? null;
   }
 
-  async readOn(outbox: Outbox): Promise<void> {
+  async readOn(streams: EventStreams): Promise<void> {
     // Of what is asked for by a filter there may be little among many.
     const max = this.#isFiltered ? ENTRIES_AT_ONCE : this.entriesMax;
-    const { events, upTo, isAtTip } = await outbox.some(this.book, this.#readTo, max);
+    const { events, upTo, isAtTip } = await streams.some(this.stream, this.#readTo, max);
     this.#events = events.filter((event) => isAskedFor(event, this.filter));
     this.#isAtTip = isAtTip;
     this.#readTo = upTo;
@@ -178,5 +166,5 @@ function oldest(readings: readonly Reading[]): Reading | null {
 }
 
 async function inTurns<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
-  for (let i = 0; i < all.length; i += BOOKS_AT_ONCE) await Promise.all(all.slice(i, i + BOOKS_AT_ONCE).map(work));
+  for (let i = 0; i < all.length; i += STREAMS_AT_ONCE) await Promise.all(all.slice(i, i + STREAMS_AT_ONCE).map(work));
 }

@@ -23,6 +23,10 @@ function presentSubject(subject: EventSubject): EventResource['data']['object'] 
       return presentPayment(subject.payment);
     case 'transaction':
       return presentTransaction(subject.transaction);
+    case 'reconciliation':
+      return subject.reconciliation;
+    case 'break':
+      return subject.break;
     case 'account_state': {
       const { account, status, minBalance, maxBalance } = subject.state;
       return {

@@ -1,20 +1,20 @@
 import type { Advanced, Projection } from '../payments/follower.ts';
-import type { Outbox } from './outbox.ts';
+import type { Teller } from './outbox.ts';
 import type { EventSink, Lease, Progress } from './ports.ts';
 import type { EventView } from './types.ts';
 
 export interface PublisherDeps {
-  readonly outbox: Outbox;
+  readonly outbox: Pick<Teller, 'after'>;
   readonly sink: EventSink;
   readonly progress: Progress;
-  /** Of each book. */
-  readonly lease: (book: number) => Lease;
+  /** Of each stream. */
+  readonly lease: (stream: number) => Lease;
 }
 
 /**
- * Sends the events of each book to a sink and remembers how far it came: after a crash it goes on from there, so that
+ * Sends the events of each stream to a sink and remembers how far it came: after a crash it goes on from there, so that
  * nothing is left out, and what was sent but not yet remembered is sent once more. One process does it at a time for each
- * book. A process that was frozen sends nothing once its lease may have passed on, because others are further by then.
+ * stream. A process that was frozen sends nothing once its lease may have passed on, because others are further by then.
  */
 export class Publisher implements Projection {
   readonly #leases = new Map<number, Lease>();
@@ -23,18 +23,18 @@ export class Publisher implements Projection {
 
   constructor(readonly deps: PublisherDeps) {}
 
-  async advance(book: number): Promise<Advanced> {
+  async advance(stream: number): Promise<Advanced> {
     const { outbox, progress } = this.deps;
     const asked = Date.now();
-    const lease = this.#lease(book);
+    const lease = this.#lease(stream);
     if (!(await lease.hold())) return { taken: 0, isAtTip: true, asOf: asked };
-    const position = await progress.position(book);
-    const { events, upTo, isAtTip, before } = await outbox.after(book, position.height);
+    const position = await progress.position(stream);
+    const { events, upTo, isAtTip, before } = await outbox.after(stream, position.height);
     if (events.length > 0) {
       await this.#send(events, lease);
       this.sent += events.length;
     }
-    if (upTo > position.height) await progress.moveOn(book, position, upTo);
+    if (upTo > position.height) await progress.moveOn(stream, position, upTo);
     return { taken: events.length, isAtTip, asOf: before ?? asked };
   }
 
@@ -66,9 +66,9 @@ export class Publisher implements Projection {
     }
   }
 
-  #lease(book: number): Lease {
-    const lease = this.#leases.get(book) ?? this.deps.lease(book);
-    this.#leases.set(book, lease);
+  #lease(stream: number): Lease {
+    const lease = this.#leases.get(stream) ?? this.deps.lease(stream);
+    this.#leases.set(stream, lease);
     return lease;
   }
 }

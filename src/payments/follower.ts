@@ -35,11 +35,17 @@ export interface Rebuildable extends Projection {
 /** Is it for this process to follow the book? */
 export type IsOurs = (book: number) => boolean;
 
+/** The numbers of so many books. */
+export function firstBooks(count: number): number[] {
+  return Array.from({ length: count }, (_, book) => book);
+}
+
 export interface FollowerOptions<P extends Projection = Projection> {
   /** For people who read logs: "the list of payments". */
   readonly name: string;
   readonly projection: P;
-  readonly books: number;
+  /** Their numbers, and those of whatever else is followed as if it were one. */
+  readonly books: readonly number[];
   readonly log: Log;
   /**
    * Between two looks at a book that held nothing further. Longer when many books are followed: each look costs writes,
@@ -63,7 +69,7 @@ export class Follower<P extends Projection = Projection> {
 
   constructor(readonly options: FollowerOptions<P>) {
     const { name, books, log } = options;
-    this.#loops = Array.from({ length: books }, (_, book) => {
+    this.#loops = books.map((book) => {
       return new Loop(this.#follow(book), (error) => {
         log.warn({ err: error, book }, `${name} cannot follow the journal; trying again`);
       });
@@ -100,7 +106,7 @@ export class Follower<P extends Projection = Projection> {
 
   #pollMs(): number {
     const { books, pollMs } = this.options;
-    const ours = Array.from({ length: books }, (_, book) => book).filter(this.options.isOurs);
+    const ours = books.filter(this.options.isOurs);
     return pollMs * Math.max(1, ours.length / BOOKS_AT_FULL_RATE);
   }
 

@@ -188,6 +188,97 @@ export const bookResource = z
   })
   .meta({ id: 'Book' });
 
+/** Why something is in only one of the ledger and the statement, or differs between them. */
+const BREAK_CAUSES = [
+  'missing_here',
+  'missing_there',
+  'amount_differs',
+  'currency_differs',
+  'date_differs',
+  'duplicate_here',
+  'duplicate_there',
+  'timing',
+] as const;
+const date = z.iso.date().meta({ examples: ['2026-01-31'] });
+
+/** More fields may come. */
+export const reconciliationResource = z
+  .looseObject({
+    object: z.literal('reconciliation'),
+    id: z.string().meta({ examples: ['rec_01a212cb-925d-7a96-b27e-b8921a71afd1'] }),
+    source: z.string().nullable().meta({ description: 'Whose statements are compared; null: none that has a name.' }),
+    kind: z.enum(['statement', 'internal']).meta({
+      description: 'statement: a statement against the ledger. internal: the ledger against itself.',
+    }),
+    status: z.enum(['running', 'succeeded', 'failed']),
+    started_at: time,
+    finished_at: time.nullable(),
+    ok: z.boolean().nullable().meta({ description: 'Nothing differs; null until it has succeeded.' }),
+    failure: z.string().nullable().meta({ description: 'Why it failed, for a person; null unless it did.' }),
+    file: z
+      .looseObject({
+        name: z.string().nullable(),
+        sha256: z.string().meta({ description: 'Of its bytes, in hex.' }),
+        format: z.string(),
+        lines: z.int(),
+      })
+      .nullable()
+      .meta({ description: 'The statement as it came; null: there was none.' }),
+    counts: z
+      .looseObject({
+        matched_lines: z.int().meta({ description: 'Lines of the statement that fit the ledger.' }),
+        matched_items: z.int().meta({ description: 'What these are in the ledger.' }),
+        breaks_opened: z.int(),
+        breaks_resolved: z.int(),
+        by_cause: z.record(z.string(), z.int()).meta({ description: 'How many breaks were opened, by their causes.' }),
+      })
+      .nullable()
+      .meta({ description: 'null until it has succeeded.' }),
+  })
+  .meta({ id: 'ReconciliationNotice', description: 'A run that compares a statement with the ledger.' });
+
+/** More fields may come. */
+export const breakResource = z
+  .looseObject({
+    object: z.literal('break'),
+    id: z.string().meta({ examples: ['brk_01a212cb-925d-7a96-b27e-b8921a71afd1'] }),
+    source: z.string().meta({ description: 'Whose statement it was found in, or is missing from.' }),
+    cause: z.enum(BREAK_CAUSES).meta({ description: 'here: the ledger. there: the statement.' }),
+    status: z.enum(['open', 'resolved']),
+    currency: z.string(),
+    amount,
+    date,
+    expected_by: date
+      .nullable()
+      .meta({ description: 'By then it should settle by itself; null: it is not expected to.' }),
+    opened_at: time,
+    updated_at: time,
+    assignee: z.string().nullable().meta({ description: 'Who looks into it; null: nobody does.' }),
+    reference: z.string().nullable(),
+    message: z.string().meta({ description: 'What is wrong, for a person.' }),
+    statement_line: z.looseObject({}).nullable().meta({ description: 'null: there is none.' }),
+    ledger_item: z.looseObject({}).nullable().meta({ description: 'null: there is none.' }),
+    reconciliation: z.string().meta({ description: 'The reconciliation that opened it.' }),
+    resolution: z
+      .looseObject({
+        by: z.string().meta({ description: 'Who resolved it.' }),
+        at: time,
+        how: z.enum(['settled', 'reason', 'adjusted']).meta({
+          description:
+            'settled: what was missing came, and fits. reason: somebody said why it may stay. adjusted: by a transaction.',
+        }),
+        reason: z.string().nullable(),
+        transaction_id: z.string().nullable().meta({ description: 'The transaction that adjusts it.' }),
+        reconciliation: z.string().nullable().meta({ description: 'The reconciliation that settled it.' }),
+      })
+      .nullable()
+      .meta({ description: 'null while it is open.' }),
+  })
+  .meta({ id: 'Break', description: 'A difference between a statement and the ledger.' });
+
+export type ReconciliationResource = z.output<typeof reconciliationResource>;
+export type BreakResource = z.output<typeof breakResource>;
+
 export function listOf<T extends z.ZodType>(item: T) {
   return z.strictObject({
     object: z.literal('list'),

@@ -1,11 +1,12 @@
 import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
-import { Outbox } from '../events/outbox.ts';
 import { Publisher } from '../events/publisher.ts';
+import { EventStreams, followedStreams } from '../events/streams.ts';
 import { Checkpoints } from '../mongo/checkpoints.ts';
 import { MongoJournalQueries } from '../mongo/journal-queries.ts';
 import { MongoLease } from '../mongo/leases.ts';
+import { MongoNotices } from '../mongo/notices.ts';
 import { Follower, type IsOurs } from '../payments/follower.ts';
 import { createSqsClient, queueUrlOf } from '../queue/client.ts';
 import { SqsEventSink } from '../queue/event-sink.ts';
@@ -33,18 +34,17 @@ export async function publishEvents(
   const client = createSqsClient({ region, endpoint });
   const queueUrl = await queueUrlOf(client, queue);
   const publisher = new Publisher({
-    outbox: new Outbox(new MongoJournalQueries(db)),
+    outbox: new EventStreams(new MongoJournalQueries(db), new MongoNotices(db)),
     sink: new SqsEventSink({ client, queueUrl }),
     progress: new Checkpoints(db, 'events'),
-    lease: (book) => new MongoLease(db, `events:${book}`),
+    lease: (stream) => new MongoLease(db, `events:${stream}`),
   });
   const follower = new Follower({
     name: 'what is sent to SQS',
     projection: publisher,
-    books,
+    ...followedStreams(books, isOurs),
     log,
     pollMs: POLL_MS,
-    isOurs,
   });
   follower.start();
   log.info({ queueUrl }, 'sending events');

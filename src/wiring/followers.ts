@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { MongoBalanceSnapshots } from '../mongo/balance-snapshots.ts';
 import { MongoJournalQueries } from '../mongo/journal-queries.ts';
 import { MongoPaymentsView } from '../mongo/payments-view.ts';
-import { Follower, type IsOurs, type Rebuildable } from '../payments/follower.ts';
+import { Follower, firstBooks, type IsOurs, type Rebuildable } from '../payments/follower.ts';
 import { PaymentsProjection } from '../payments/payments-projection.ts';
 
 const PAYMENTS_POLL_MS = 200;
@@ -24,7 +24,7 @@ export function createPaymentsFollower(
   return new Follower({
     name: 'the list of payments',
     projection,
-    books,
+    books: firstBooks(books),
     log,
     pollMs: PAYMENTS_POLL_MS,
     rest: PAYMENTS_REST,
@@ -41,5 +41,6 @@ export function createBalancesFollower(
 ): Follower<Rebuildable> {
   const projection = new MongoBalanceSnapshots(db);
   const [pollMs, rest] = [BALANCES_POLL_MS, BALANCES_REST];
-  return new Follower({ name: 'the balances kept with accounts', projection, books, log, pollMs, rest, isOurs });
+  const name = 'the balances kept with accounts';
+  return new Follower({ name, projection, books: firstBooks(books), log, pollMs, rest, isOurs });
 }

@@ -12,6 +12,7 @@ import { MongoApiKeys } from '../mongo/api-keys.ts';
 import { MongoAuditLog } from '../mongo/audit-log.ts';
 import { withFaultsNamed } from '../mongo/faults.ts';
 import { MongoJournalQueries } from '../mongo/journal-queries.ts';
+import { MongoNotices } from '../mongo/notices.ts';
 import { MongoReconciliations } from '../mongo/reconciliations-store.ts';
 import type { PaymentsService } from '../payments/service.ts';
 import type { DeadLetterOffice } from '../queue/dead-letter-office.ts';
@@ -54,7 +55,7 @@ export async function serveHttp(
   const app = await buildApp({
     payments,
     ...(cluster === null ? {} : { leaderOf: (book: number) => cluster.leadership.leaderOf(book) }),
-    events: new EventFeed(withFaultsNamed(new MongoJournalQueries(db))),
+    events: new EventFeed(withFaultsNamed(new MongoJournalQueries(db)), withFaultsNamed(new MongoNotices(db))),
     webhooks,
     deadLetters,
     reconciliations: new ReconciliationViews(reconciliations),

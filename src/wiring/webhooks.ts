@@ -2,11 +2,12 @@ import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { EventFeed } from '../events/feed.ts';
-import { Outbox } from '../events/outbox.ts';
+import { EventStreams, followedStreams } from '../events/streams.ts';
 import { MongoAuditLog } from '../mongo/audit-log.ts';
 import { Checkpoints } from '../mongo/checkpoints.ts';
 import { withFaultsNamed } from '../mongo/faults.ts';
 import { MongoJournalQueries } from '../mongo/journal-queries.ts';
+import { MongoNotices } from '../mongo/notices.ts';
 import { MongoWebhookDeliveries } from '../mongo/webhook-deliveries.ts';
 import { MongoWebhookEndpoints } from '../mongo/webhook-endpoints.ts';
 import { Follower, type IsOurs } from '../payments/follower.ts';
@@ -31,11 +32,13 @@ export function deliverWebhooks(config: Config, db: Db, log: Logger, books: numb
   const endpoints = new MongoWebhookEndpoints(db);
   const deliveries = new MongoWebhookDeliveries(db);
   const journal = new MongoJournalQueries(db);
-  const events = new EventFeed(journal);
+  const notices = new MongoNotices(db);
+  const events = new EventFeed(journal, notices);
   const poster = new Poster(privateAddresses);
   const progress = new Checkpoints(db, 'webhooks');
-  const projection = new FanOut({ outbox: new Outbox(journal), journal, progress, endpoints, deliveries });
-  const follower = new Follower({ name: 'what is to be delivered', projection, books, log, pollMs: POLL_MS, isOurs });
+  const projection = new FanOut({ streams: new EventStreams(journal, notices), progress, endpoints, deliveries });
+  const streams = followedStreams(books, isOurs);
+  const follower = new Follower({ name: 'what is to be delivered', projection, ...streams, log, pollMs: POLL_MS });
   const audit = new MongoAuditLog(db);
   const deliverer = new Deliverer({
     endpoints,

@@ -10,7 +10,7 @@ import { MongoJournalQueries } from '../../src/mongo/journal-queries.ts';
 import { migrateUp } from '../../src/mongo/migrate.ts';
 import { MongoPaymentsView } from '../../src/mongo/payments-view.ts';
 import { trialBalance } from '../../src/mongo/trial-balance.ts';
-import { Follower } from '../../src/payments/follower.ts';
+import { Follower, firstBooks } from '../../src/payments/follower.ts';
 import { PaymentsProjection } from '../../src/payments/payments-projection.ts';
 import { verify } from '../../src/verification/verify.ts';
 import { anAccount, aPayment } from '../support/commands.ts';
@@ -202,7 +202,7 @@ describe('a follower', () => {
         },
         clear: () => projection.clear(),
       },
-      books: BOOKS,
+      books: firstBooks(BOOKS),
       log: quietLog,
       isOurs: () => true,
       pollMs: 20,

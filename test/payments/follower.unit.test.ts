@@ -17,7 +17,7 @@ async function turns(behindMs: number): Promise<number> {
       return { taken: 1, isAtTip: false, asOf: Date.now() - behindMs };
     },
   };
-  const options = { name: 'it', projection, books: 1, log: quietLog, pollMs: 60_000, isOurs: () => true, rest: REST };
+  const options = { name: 'it', projection, books: [0], log: quietLog, pollMs: 60_000, isOurs: () => true, rest: REST };
   const follower = new Follower(options);
   follower.start();
   await sleep(WATCHED_MS);

@@ -12,6 +12,8 @@ import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EventResource } from '../../src/events/schemas.ts';
 import type { EventType } from '../../src/events/types.ts';
+import { MongoNotices } from '../../src/mongo/notices.ts';
+import { aBreak, anAdjustedBreak, aReconciliation } from '../events/support/notices.ts';
 import { startTestSqs, type TestSqs } from '../queue/support/sqs.ts';
 import { type Account, createAccountsInBook, type Payment } from './support/api.ts';
 import { useService } from './support/service.ts';
@@ -133,6 +135,24 @@ function byGroup(events: readonly EventResource[]): Map<string, string[]> {
   return groups;
 }
 
+/** Of a run that found a break, and of the break, which a transaction resolved. */
+async function notice(source: string): Promise<void> {
+  const log = new MongoNotices(service.db);
+  const [object, settled] = [aBreak(source, { source }), anAdjustedBreak(source, `txn_${source}`)];
+  await log.append(`${source} found`, [
+    { type: 'reconciliation.break_opened', object },
+    { type: 'reconciliation.completed', object: aReconciliation(source, { source }) },
+  ]);
+  const askedBy = { requestId: `req_${source}`, idempotencyKey: 'adjust' };
+  const resolved = { type: 'reconciliation.break_resolved', object: { ...settled, source }, askedBy } as const;
+  await log.append(`${source} resolved`, [resolved]);
+  await log.append(`${source} resolved`, [resolved]);
+}
+
+function isNotice({ type }: EventResource): boolean {
+  return type.startsWith('reconciliation.');
+}
+
 describe('events', () => {
   let all: EventResource[];
 
@@ -152,17 +172,39 @@ describe('events', () => {
     for (const change of ['freeze', 'unfreeze', 'close']) {
       expect((await api.post<Account>(`${account}/${change}`, {})).status).toBe(200);
     }
+    await notice('bank');
+    await notice('acquirer');
     all = await readAll('', 7);
   });
 
   it('tell of each decision exactly once, and of nothing else', () => {
     const changes = all.filter(({ type }) => type === 'account.changed');
-    const told = all.filter(({ type }) => type !== 'account.changed');
+    const told = all.filter((event) => event.type !== 'account.changed' && !isNotice(event));
     expect(changes.map(({ data }) => (data.object as { status: string }).status)).toEqual(['frozen', 'open', 'closed']);
     expect(new Set(told.map(({ id }) => id)).size).toBe(told.length);
     expect(new Map(told.map(({ transaction_id, type }) => [transaction_id, type]))).toEqual(expected);
     expect(new Map(told.map(({ transaction_id, request }) => [transaction_id, request]))).toEqual(requests);
     expect(told.length).toBeGreaterThan(ROUNDS * 11);
+  });
+
+  it('tell of what was noticed besides, each once and in its order', () => {
+    const noticed = all.filter(isNotice);
+    const of = (source: string) => noticed.filter(({ group }) => group === `reconciliation:${source}`);
+    expect(noticed).toHaveLength(6);
+    for (const source of ['bank', 'acquirer']) {
+      const events = of(source);
+      expect(events.map(({ type }) => type)).toEqual([
+        'reconciliation.break_opened',
+        'reconciliation.completed',
+        'reconciliation.break_resolved',
+      ]);
+      expect(events.map(({ transaction_id }) => transaction_id)).toEqual([null, null, `txn_${source}`]);
+      expect(events.map(({ request }) => request.id)).toEqual([null, null, `req_${source}`]);
+      expect(events[0]!.data.object).toEqual(aBreak(source, { source }));
+    }
+    expect(noticed.map(({ book, height }) => [book, height])).toEqual(
+      [1, 1, 2, 3, 3, 4].map((height) => [null, height]),
+    );
   });
 
   it('of one payment come in the order in which they happened, and show how it stood after each', () => {
@@ -191,6 +233,11 @@ describe('events', () => {
     const refunds = await readAll('&types=payment.refunded,payment.refund_rejected', 3);
     expect(refunds).toEqual(all.filter(({ type }) => /refund/.test(type)));
     const of = (account: string) => (event: EventResource) => JSON.stringify(event.data).includes(`"${account}"`);
+    expect(
+      await readAll('&types=reconciliation.completed,reconciliation.break_opened,reconciliation.break_resolved', 2),
+    ).toEqual(all.filter(isNotice));
+    const noticed = all.find(isNotice)!;
+    expect(await service.api.read(`/v1/events/${noticed.id}`)).toEqual(noticed);
     expect(await readAll(`&account=${wallets[2]}`, 5)).toEqual(all.filter(of(wallets[2]!)));
     const since = all[all.length >> 1]!.created_at;
     const later = await readAll(`&created[gte]=${since}`, 50);
@@ -238,6 +285,7 @@ describe('events', () => {
           'rejected',
         ].map((what) => `payment.${what}`),
         ...['posted', 'reversed'].map((what) => `transaction.${what}`),
+        ...['break_opened', 'break_resolved', 'completed'].map((what) => `reconciliation.${what}`),
       ].sort(),
     );
     for (const type of types) {
@@ -274,13 +322,15 @@ describe('events', () => {
   it('are sent on after a restart from where it stopped', async () => {
     await service.restart({});
     const payment = await service.api.pay('world:EUR', wallets[1]!, 7);
+    const adjusted = { ...anAdjustedBreak('late', 'txn_late'), source: 'late' };
+    const log = new MongoNotices(service.db);
+    await log.append('late', [{ type: 'reconciliation.break_resolved', object: adjusted }]);
     const messages: Message[] = [];
     await vi.waitFor(async () => {
       messages.push(...(await receiveAll()));
-      expect(messages.length).toBeGreaterThan(0);
+      expect(messages.length).toBeGreaterThanOrEqual(2);
     }, 10_000);
-    expect(messages.map(({ Body }) => (JSON.parse(Body!) as EventResource).transaction_id)).toEqual([
-      payment.transaction_id,
-    ]);
+    const sent = messages.map(({ Body }) => (JSON.parse(Body!) as EventResource).transaction_id);
+    expect(sent.sort()).toEqual([payment.transaction_id, 'txn_late'].sort());
   });
 });

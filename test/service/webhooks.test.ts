@@ -6,7 +6,9 @@ import type { z } from 'zod';
 import { verifyWebhook } from '../../src/client/webhook.ts';
 import type { EventResource } from '../../src/events/schemas.ts';
 import { MongoAuditLog } from '../../src/mongo/audit-log.ts';
+import { MongoNotices } from '../../src/mongo/notices.ts';
 import type { deliveryResource, endpointWithSecret } from '../../src/webhooks/schemas.ts';
+import { aReconciliation, opened } from '../events/support/notices.ts';
 import type { List, Problem } from './support/api.ts';
 import { useService } from './support/service.ts';
 
@@ -121,6 +123,26 @@ describe('webhooks', () => {
     await received(1);
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect(receiver.events.map(({ type }) => type)).toEqual(['payment.refunded']);
+  });
+
+  it('post notices, as they are in the feed, to those who ask for them, and again by hand', async () => {
+    const endpoint = await subscribe({ types: ['reconciliation.break_opened'] });
+    await top(10);
+    const object = aReconciliation('1');
+    await new MongoNotices(service.db).append('run', [
+      { type: 'reconciliation.completed', object },
+      ...opened('1', '2'),
+    ]);
+    await received(2);
+    expect(receiver.events.map(({ data }) => (data.object as { id: string }).id).sort()).toEqual(['brk_1', 'brk_2']);
+    for (const { headers, body } of receiver.received) {
+      const event = verifyWebhook(body, headers['kvitt-signature'] as string, endpoint.secret);
+      expect(event).toEqual(await service.api.read(`/v1/events/${headers['kvitt-event-id'] as string}`));
+    }
+    const [first] = receiver.events;
+    await service.api.post<Delivery>(path(endpoint, `/deliveries/${first!.id}/redeliver`), {});
+    await received(3);
+    expect(receiver.events[2]).toEqual(first);
   });
 
   it.each([

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
-import { Outbox } from '../../src/events/outbox.ts';
+import { EventStreams } from '../../src/events/streams.ts';
 import type { Entry, StoredBlock } from '../../src/ledger/types.ts';
 import { FanOut } from '../../src/webhooks/fan-out.ts';
+import { MemoryNotices } from '../events/support/notices.ts';
 import { anEndpoint, MemoryWebhooks } from './support/memory-webhooks.ts';
 
 function blockOf(height: number): StoredBlock {
@@ -21,11 +22,15 @@ it('an endpoint is told of all that happens once it is there, also when it comes
   let reached = 0;
   let reads = 0;
   const fanOut = new FanOut({
-    outbox: new Outbox({
-      read: async (_, from, limit) => blocks.slice(from - 1, from - 1 + limit),
-      findEntries: async () => [],
-    }),
-    journal: { heightAt: async () => blocks.length },
+    streams: new EventStreams(
+      {
+        read: async (_, from, limit) => blocks.slice(from - 1, from - 1 + limit),
+        findEntries: async () => [],
+        heightAt: async () => blocks.length,
+        books: async () => [0],
+      },
+      new MemoryNotices(),
+    ),
     progress: {
       position: async () => ({ height: reached, epoch: null }),
       moveOn: async (_, __, height) => {

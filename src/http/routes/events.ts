@@ -12,7 +12,8 @@ const list = operation('payments:read', ['invalid_cursor'], {
   tags,
   summary: 'List events, oldest first',
   description:
-    'Straight from the journal: every change is in it once, those of one group in the order in which they happened. ' +
+    'Straight from the journal, and from the log of what reconciliations found: every change is in it once, those of one ' +
+    'group in the order in which they happened. ' +
     'Go on from `next_cursor`, at once while `has_more` is true, else later: nothing is missed and nothing comes twice. ' +
     'A page may hold fewer events than asked for, or none, while there are more.',
   querystring: eventsQuery,
