@@ -40,7 +40,9 @@ export function detailOf(node: XmlNode, group: XmlNode): Detail {
     references: referencesOf([
       refs?.textAt('EndToEndId') ?? null,
       ...structured.map((part) => part.textAt('CdtrRefInf', 'Ref')),
-      ...['TxId', 'InstrId', 'UETR', 'ChqNb', 'PmtInfId', 'AcctSvcrRef', 'MndtId'].map((name) => refs?.textAt(name) ?? null),
+      ...['TxId', 'InstrId', 'UETR', 'ChqNb', 'PmtInfId', 'AcctSvcrRef', 'MndtId'].map(
+        (name) => refs?.textAt(name) ?? null,
+      ),
     ]),
     id: optionalReference(refs?.textAt('AcctSvcrRef') ?? null),
     remittance: [

@@ -125,7 +125,10 @@ export class Camt053Parser implements FormatParser {
     const name = this.#nameOf(tag.name);
     this.#open.push(tag.name);
     if (this.#depth > this.#skippedFrom) return;
-    if (this.#depth <= STATEMENT_DEPTH) return this.#outer(name);
+    if (this.#depth <= STATEMENT_DEPTH) {
+      this.#outer(name);
+      return;
+    }
     if (this.#statement === null) return;
     if (SKIPPED.has(name)) {
       this.#skippedFrom = this.#depth;

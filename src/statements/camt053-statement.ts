@@ -50,9 +50,11 @@ export class CamtStatement {
   part(node: XmlNode, details: readonly Detail[]): void {
     switch (node.name) {
       case 'Ntry':
-        return this.#entry(node, details);
+        this.#entry(node, details);
+        return;
       case 'Bal':
-        return this.#balance(node);
+        this.#balance(node);
+        return;
       case 'Id':
         this.#id = optionalReference(node.text);
         return;

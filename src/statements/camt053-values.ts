@@ -60,7 +60,10 @@ export function dayOfNode(node: XmlNode): number {
   const text = node.text.trim();
   const day = readDay(text);
   if (day === null) {
-    throw new StatementError(`${node.name} must be a day such as 2026-01-31, or a time, not ${quoted(text)}`, node.line);
+    throw new StatementError(
+      `${node.name} must be a day such as 2026-01-31, or a time, not ${quoted(text)}`,
+      node.line,
+    );
   }
   return day;
 }
