@@ -6,6 +6,7 @@ import * as listIndexes from './0004-list-indexes.ts';
 import * as settlements from './0005-settlements.ts';
 import * as webhooks from './0006-webhooks.ts';
 import * as notices from './0008-notices.ts';
+import * as reconciliation from './0009-reconciliation.ts';
 
 export interface Migration {
   readonly name: string;
@@ -21,4 +22,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0005-settlements', up: settlements.up },
   { name: '0006-webhooks', up: webhooks.up },
   { name: '0008-notices', up: notices.up },
+  { name: '0009-reconciliation', up: reconciliation.up },
 ];

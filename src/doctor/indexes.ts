@@ -14,11 +14,13 @@ export const INDEXES: Readonly<Record<string, readonly string[]>> = {
     'place',
     'held_until',
   ],
-  reconciliation_items: ['position'],
+  reconciliations: ['file', 'running', 'source'],
+  reconciliation_matches: ['position', 'source_days'],
+  breaks: ['source_age', 'age', 'position', 'settled_by'],
   webhook_deliveries: ['due', 'status', 'taken', 'kept'],
   notices: ['batch', 'notice', 'at'],
   api_keys: ['name'],
 };
 
-/** Without them a key could be used twice, and a notice be told twice. */
-export const UNIQUE_INDEXES: readonly string[] = ['idempotency.key', 'notices.batch'];
+/** Without them a key could be used twice, a notice be told twice, and a statement be taken in twice. */
+export const UNIQUE_INDEXES: readonly string[] = ['idempotency.key', 'notices.batch', 'reconciliations.file'];

@@ -24,7 +24,7 @@ interface Bucket {
  * on both sides. A line that bears another reference of the very same form is never matched.
  */
 export function matchByAmount(pool: Pool, evidence: Evidence, rule: RuleOf<'amount_date'>): void {
-  const windowDays = rule.window_days ?? pool.windowDays;
+  const windowDays = rule.windowDays ?? pool.windowDays;
   for (const bucket of bucketsOf(pool)) {
     if (rule.edits > 0) pairDamaged(pool, evidence, bucket, windowDays, rule.edits);
     pairOnlyOnes(pool, bucket, windowDays);

@@ -13,6 +13,10 @@ import { type Match, Pool } from './pool.ts';
 import { DEFAULT_RULES, type Rule, type RuleOf } from './rules.ts';
 import { CAUSES, type Cause, type LedgerItem, RULES, type RuleName } from './types.ts';
 
+/** Days that are counted together, so that there are not too many for a picture. */
+const DAYS_TOGETHER = [1, 7, 30, 365] as const;
+const COUNTS_MAX = 120;
+
 /** Shorter references are not looked for in texts, where no rule says otherwise. */
 const LENGTH_MIN = 6;
 
@@ -46,6 +50,15 @@ export interface Compared {
   readonly byRule: Readonly<Record<RuleName, number>>;
   readonly byCause: Readonly<Record<Cause, number>>;
   readonly totals: readonly CurrencyTotals[];
+  readonly overTime: readonly DayCount[];
+}
+
+/** Lines from a day on, until the day of the next one. */
+export interface DayCount {
+  /** Since 1970-01-01. */
+  readonly day: number;
+  readonly lines: number;
+  readonly matched: number;
 }
 
 /**
@@ -87,7 +100,7 @@ export class Comparison {
     const contained = rules.find((rule) => rule.rule === 'reference_contained');
     let evidence: Evidence | null = null;
     const evidenceOf = () => {
-      evidence ??= new Evidence(pool, contained?.min_length ?? LENGTH_MIN);
+      evidence ??= new Evidence(pool, contained?.minLength ?? LENGTH_MIN);
       return evidence;
     };
     for (const rule of rules) apply(rule, pool, evidenceOf);
@@ -182,7 +195,28 @@ export class Comparison {
           matched: BigInt(matched),
         }))
         .sort((a, b) => (a.currency < b.currency ? -1 : 1)),
+      overTime: this.#overTime(pool),
     };
+  }
+
+  #overTime(pool: Pool): DayCount[] {
+    const { lines } = this;
+    let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let line = 0; line < lines.size; line++) {
+      first = Math.min(first, lines.day(line));
+      last = Math.max(last, lines.day(line));
+    }
+    if (lines.size === 0) return [];
+    const together = DAYS_TOGETHER.find((days) => (last - first) / days < COUNTS_MAX) ?? last - first + 1;
+    const counts = Array.from({ length: Math.floor((last - first) / together) + 1 }, (_, i) => {
+      return { day: first + i * together, lines: 0, matched: 0 };
+    });
+    for (let line = 0; line < lines.size; line++) {
+      const count = counts[Math.floor((lines.day(line) - first) / together)]!;
+      count.lines++;
+      if (!pool.isLineFree(line)) count.matched++;
+    }
+    return counts;
   }
 }
 
@@ -193,9 +227,9 @@ const APPLY: Apply = {
   reference: (pool) => matchByReference(pool),
   reference_contained: (pool, evidence) => matchByMention(pool, evidence()),
   tolerance: (pool, evidence, rule) => matchByTolerance(pool, evidence(), rule),
-  one_to_many: (pool, evidence, rule) => matchOneToMany(pool, evidence(), rule.window_days),
-  many_to_one: (pool, evidence, rule) => matchManyToOne(pool, evidence(), rule.window_days),
-  many_to_many: (pool, evidence, rule) => matchManyToMany(pool, evidence(), rule.window_days),
+  one_to_many: (pool, evidence, rule) => matchOneToMany(pool, evidence(), rule.windowDays),
+  many_to_one: (pool, evidence, rule) => matchManyToOne(pool, evidence(), rule.windowDays),
+  many_to_many: (pool, evidence, rule) => matchManyToMany(pool, evidence(), rule.windowDays),
   amount_date: (pool, evidence, rule) => matchByAmount(pool, evidence(), rule),
 };
 

@@ -24,6 +24,7 @@ export class Findings {
   #lines = new Int32Array(AT_FIRST);
   #items = new Int32Array(AT_FIRST);
   size = 0;
+  #order = new Uint32Array(0);
 
   add(cause: Cause, line: number | null, item: number | null): void {
     const at = this.size++;
@@ -35,7 +36,22 @@ export class Findings {
     this.#items[at] = item ?? NONE;
   }
 
-  get(at: number): Finding {
+  /** In the order of the file, then those without a line by time. Call once, after all were added. */
+  sort({ lines, byTimeAndId }: Pool): this {
+    const place = (at: number) =>
+      this.#lines[at] === NONE ? Number.POSITIVE_INFINITY : lines.fileLine(this.#lines[at]!);
+    this.#order = Uint32Array.from({ length: this.size }, (_, at) => at).sort((a, b) => {
+      const [one, other] = [place(a), place(b)];
+      if (one !== other) return one < other ? -1 : 1;
+      return this.#lines[a] === NONE
+        ? byTimeAndId(this.#items[a]!, this.#items[b]!)
+        : this.#lines[a]! - this.#lines[b]!;
+    });
+    return this;
+  }
+
+  get(place: number): Finding {
+    const at = this.#order[place]!;
     const [line, item] = [this.#lines[at]!, this.#items[at]!];
     return { cause: CAUSES[this.#causes[at]!]!, line: line === NONE ? null : line, item: item === NONE ? null : item };
   }
@@ -89,7 +105,7 @@ export function diagnose(pool: Pool, evidence: Evidence, period: Period): Findin
     if (taken.has(item) || outside(pool, period, item) > 0) continue;
     findings.add(causeOf(pool, period, item, taken), null, item);
   }
-  return findings;
+  return findings.sort(pool);
 }
 
 const anything = { ofLine: () => '', ofItem: () => '' };

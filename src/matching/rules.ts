@@ -12,7 +12,7 @@ export const ruleSchema = z.discriminatedUnion('rule', [
     rule: z.literal('reference_contained').meta({
       description: 'The ledger’s reference stands somewhere in the line; amount, currency and date as above.',
     }),
-    min_length: z.int().min(4).max(140).default(6).meta({ description: 'Shorter references are not looked for.' }),
+    minLength: z.int().min(4).max(140).default(6).meta({ description: 'Shorter references are not looked for.' }),
   }),
   z.strictObject({
     rule: z.literal('tolerance').meta({ description: 'Same or contained reference; the amount nearly so.' }),
@@ -25,23 +25,23 @@ export const ruleSchema = z.discriminatedUnion('rule', [
   }),
   z.strictObject({
     rule: z.literal('one_to_many').meta({ description: 'One line, such as a payout, against many movements.' }),
-    window_days: days.default(14),
+    windowDays: days.default(14),
   }),
   z.strictObject({
     rule: z.literal('many_to_one').meta({ description: 'Many lines of one reference or batch against one movement.' }),
-    window_days: days.default(14),
+    windowDays: days.default(14),
   }),
   z.strictObject({
     rule: z
       .literal('many_to_many')
       .meta({ description: 'The lines of a batch against the movements of the same group.' }),
-    window_days: days.default(14),
+    windowDays: days.default(14),
   }),
   z.strictObject({
     rule: z.literal('amount_date').meta({
       description: 'Same amount and currency within the date window, where only one of each comes into question.',
     }),
-    window_days: days.optional().meta({ description: 'That of the source unless given.' }),
+    windowDays: days.optional().meta({ description: 'That of the source unless given.' }),
     edits: z.int().min(0).max(3).default(2).meta({
       description: 'Characters that a reference may be damaged by to still tell which of several it is.',
     }),
@@ -52,10 +52,10 @@ export type RuleOf<Name extends Rule['rule']> = Extract<Rule, { rule: Name }>;
 
 export const DEFAULT_RULES: readonly Rule[] = [
   { rule: 'reference' },
-  { rule: 'reference_contained', min_length: 6 },
+  { rule: 'reference_contained', minLength: 6 },
   { rule: 'tolerance', absolute: 0, percent: 0, fees: true },
-  { rule: 'one_to_many', window_days: 14 },
-  { rule: 'many_to_one', window_days: 14 },
-  { rule: 'many_to_many', window_days: 14 },
+  { rule: 'one_to_many', windowDays: 14 },
+  { rule: 'many_to_one', windowDays: 14 },
+  { rule: 'many_to_many', windowDays: 14 },
   { rule: 'amount_date', edits: 2 },
 ];

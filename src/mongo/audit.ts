@@ -1,7 +1,6 @@
 import { BSON, type Collection, type Db } from 'mongodb';
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
 import type { ViewName } from '../payments/ports.ts';
-import type { MatchablePayment, PostedPaymentsPort } from '../reconciliation/ports.ts';
 import type {
   AuditedAccount,
   AuditedBlock,
@@ -23,7 +22,7 @@ import { PAYMENTS, type PaymentDocument } from './payments-view.ts';
 const NO_HASH = new Uint8Array(0);
 
 /** The stored ledger as verification and reconciliation read it: in bulk, by cursors, never all at once. */
-export class MongoAudit implements AuditPort, PostedPaymentsPort {
+export class MongoAudit implements AuditPort {
   readonly #journal: MongoJournalQueries;
   readonly #blocks: Collection<BlockDocument>;
   readonly #payments: Collection<PaymentDocument>;
@@ -84,12 +83,6 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
       }
     }
     return places;
-  }
-
-  async *postedPayments(from: Date, to: Date): AsyncIterable<MatchablePayment> {
-    // What is held has not been paid, and of what was captured in parts only those have.
-    const paid = this.#payments.find({ amountCaptured: { $gt: 0n }, createdAt: { $gte: from, $lt: to } });
-    for await (const { _id, ...payment } of paid) yield { id: _id, ...payment, amount: payment.amountCaptured };
   }
 }
 

@@ -1,119 +1,255 @@
-import type { Clock, Log } from '../ledger/ports.ts';
+import { uuidv7 } from 'uuidv7';
+import type { Log } from '../ledger/ports.ts';
 import { type Page, type PageQuery, PaymentsError } from '../payments/types.ts';
-import type { Statement } from './match.ts';
-import type { ReconciliationItem } from './outcomes.ts';
-import type { ReconciliationsPort } from './ports.ts';
-import {
-  type ReconcileDeps,
-  type ReconcileOptions,
-  type ReconciliationReport,
-  readStatement,
-  reconcile,
-  startReport,
-} from './reconcile.ts';
+import type { StatementFormat } from '../statements/reader.ts';
+import { begun, type Imported, importStatement } from './importing.ts';
+import type { BreakStore, ReconciliationFilter, ReconciliationStore, SourceLease, StatementFiles } from './ports.ts';
+import { Run, type RunDeps, type RunProgress } from './run.ts';
+import { DEFAULT_SOURCE, type SourceConfig, type Sources } from './source.ts';
+import type { Break, KeptMatch, Reconciliation } from './types.ts';
 
-const DURATION_MS_MAX = 30 * 60_000;
-/** Time to store the report, beyond the time that it may take to make it. */
-const STORING_MS_MAX = 60_000;
-const ITEMS_PER_SAVE = 1_000;
-const UPLOAD_BYTES_MAX = 50 * 1_048_576;
+const ATTEMPTS_MAX = 5;
+/** Waiting to run, or running: more are asked to come later. */
+const RUNNING_MAX = 100;
+const ORPHANS_AFTER_MS = 3_600_000;
+const POLL_MS = 1_000;
+/** A lease is kept for longer so often. */
+const RENEW_MS = 3_000;
+const IMPORTS_MAX = 4;
 
-/** Another one runs in this process. Nothing was read or kept: start it again later. */
-class ReconciliationRunning extends Error {
-  override readonly name = 'ReconciliationRunning';
+/** Too much is being reconciled: nothing was kept; send it again later. */
+class ReconciliationsBusy extends Error {
+  override readonly name = 'ReconciliationsBusy';
   readonly code = 'reconciliation_running';
 }
 
-export interface ReconciliationsDeps extends ReconcileDeps {
-  readonly store: ReconciliationsPort;
-  readonly clock: Clock;
+export interface StartOptions {
+  readonly startedBy: string;
+  readonly source?: string | undefined;
+  readonly format?: StatementFormat | undefined;
+  /** Name of the file. */
+  readonly name?: string | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly windowDays?: number | undefined;
+  readonly timingDays?: number | undefined;
+  readonly account?: string | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly bytesMax?: number | undefined;
+  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
+}
+
+export interface ReconciliationsDeps extends RunDeps {
+  readonly store: ReconciliationStore;
+  readonly breaks: BreakStore;
+  readonly files: StatementFiles;
+  readonly sources: Sources;
+  readonly lease: (source: string) => SourceLease;
   readonly log: Log;
 }
 
 /**
- * Reconciliations that were asked for over the API: one at a time in this process, in the background, each at most half
- * an hour. A report is kept from its start. When the process dies meanwhile, its report is answered as failed once that
- * time is over.
+ * Reconciliations: each is kept when it is asked for, and carried out in the background by whichever process holds the
+ * lease of its source; one that dies is followed by another, which goes on.
  */
 export class Reconciliations {
   readonly #closing = new AbortController();
-  #running: Promise<void> | null = null;
-  #reading = false;
+  readonly #working = new Map<string, Promise<void>>();
+  #imports = 0;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(readonly deps: ReconciliationsDeps) {}
 
+  /** Looks for what is to be done, now and again. */
+  start(): void {
+    this.#timer = setInterval(() => void this.#lookForWork(), POLL_MS);
+    void this.#lookForWork();
+  }
+
   /**
-   * Reads the statement to its end (at most 50 MiB), keeps a report as `running`, and goes on in the background.
+   * Reads a statement to its end and keeps it; it is compared in the background. The same file again, for the same
+   * source, is answered with what it was the first time; one that failed then is tried anew.
    *
-   * @throws StatementError when the statement is wrong: nothing was kept.
-   * @throws ReconciliationRunning
+   * @throws StatementError when it is wrong: nothing was kept. @throws UnknownSource @throws ReconciliationsBusy
    */
-  async start(csv: AsyncIterable<Uint8Array | string>, options: ReconcileOptions = {}): Promise<ReconciliationReport> {
-    if (this.#reading || this.#running !== null || this.#closing.signal.aborted) {
-      throw new ReconciliationRunning('another reconciliation is running; start this one after it');
-    }
-    this.#reading = true;
+  async import(input: AsyncIterable<Uint8Array>, options: StartOptions): Promise<Imported> {
+    const { source = DEFAULT_SOURCE, windowDays, timingDays, account, onProgress, ...rest } = options;
+    const configured = this.deps.sources.get(source);
+    const config: SourceConfig = {
+      ...configured,
+      windowDays: windowDays ?? configured.windowDays,
+      timingDays: timingDays ?? configured.timingDays,
+      account: account ?? configured.account,
+    };
+    await this.#makeSureThereIsRoom();
+    this.#imports++;
     try {
-      const statement = await readStatement(csv, { ...options, bytesMax: UPLOAD_BYTES_MAX });
-      const report = startReport(this.deps.clock);
-      await this.deps.store.save(report);
-      this.#running = this.#run(report, statement, options);
-      return report;
+      const imported = await importStatement(this.deps, input, {
+        ...{ ...rest, source, config, signal: this.#closing.signal },
+        onProgress: (done) => onProgress?.({ phase: 'statement', done, of: null }),
+      });
+      return imported.isKnown ? await this.#again(imported) : imported;
     } finally {
-      this.#reading = false;
+      this.#imports--;
+    }
+  }
+
+  /** The ledger against itself. */
+  async begin(startedBy: string, source = DEFAULT_SOURCE): Promise<Reconciliation> {
+    await this.#makeSureThereIsRoom();
+    const reconciliation = begun(`rec_${uuidv7()}`, { source, startedBy }, this.deps.clock);
+    await this.deps.store.insert(reconciliation);
+    return reconciliation;
+  }
+
+  /** Waits until it is done, and does it where nobody else does. */
+  async carryOut(id: string, onProgress?: (progress: RunProgress) => void): Promise<Reconciliation> {
+    for (;;) {
+      const found = await this.get(id);
+      if (found.status !== 'running') return found;
+      await this.#carryOut(found, onProgress);
+      this.#closing.signal.throwIfAborted();
+      const after = await this.get(id);
+      if (after.status !== 'running') return after;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
   /** @throws PaymentsError not_found */
-  async get(id: string): Promise<ReconciliationReport> {
-    const report = await this.deps.store.get(id);
-    if (report === null) throw new PaymentsError('not_found', `there is no reconciliation ${id}`);
-    if (report.status !== 'running' || this.#ageMs(report) <= DURATION_MS_MAX + STORING_MS_MAX) return report;
-    const failure = 'the process that ran it ended before it was done; start it again';
-    return { ...report, status: 'failed', failure, finishedAt: new Date(report.startedAt.getTime() + DURATION_MS_MAX) };
+  async get(id: string): Promise<Reconciliation> {
+    const found = await this.deps.store.get(id);
+    if (found === null) throw new PaymentsError('not_found', `there is no reconciliation ${id}`);
+    return found;
   }
 
-  /** The differences in their order. Cursors are positions. @throws PaymentsError not_found, invalid_cursor */
-  async items(id: string, page: PageQuery): Promise<Page<ReconciliationItem>> {
+  list(filter: ReconciliationFilter, page: PageQuery): Promise<Page<Reconciliation>> {
+    return this.deps.store.list(filter, page);
+  }
+
+  /** Breaks that it has opened, in the order of the statement; of a dry run those that it would have, the first of them. */
+  async breaks(id: string, page: PageQuery): Promise<Page<Break>> {
+    const { preview, dryRun } = await this.get(id);
+    if (!dryRun) return await this.deps.breaks.list({ reconciliation: id }, page);
+    const all = preview ?? [];
+    const { startingAfter, endingBefore, limit } = page;
+    const at = (cursor: string) => all.findIndex((one) => one.id === cursor);
+    if (endingBefore !== undefined) {
+      const end = Math.max(0, at(endingBefore));
+      return { data: all.slice(Math.max(0, end - limit), end), hasMore: end > limit };
+    }
+    const from = startingAfter === undefined ? 0 : at(startingAfter) + 1;
+    return { data: all.slice(from, from + limit), hasMore: all.length > from + limit };
+  }
+
+  /** @throws PaymentsError not_found, invalid_cursor */
+  async matches(id: string, page: PageQuery): Promise<Page<KeptMatch & { readonly position: number }>> {
     await this.get(id);
     for (const cursor of [page.startingAfter, page.endingBefore]) {
       if (cursor === undefined || /^[1-9]\d{0,8}$/.test(cursor)) continue;
-      throw new PaymentsError('invalid_cursor', 'the cursor must be the position of an item');
+      throw new PaymentsError('invalid_cursor', 'the cursor must be the position of a match');
     }
-    return await this.deps.store.items(id, page);
+    return await this.deps.store.matches(id, page);
   }
 
-  /** Resolves when nothing runs any more. */
-  async idle(): Promise<void> {
-    await this.#running;
+  /** Forgets a dry run. */
+  async forget({ id, dryRun }: Reconciliation): Promise<void> {
+    if (!dryRun) throw new RangeError(`reconciliation ${id} is no dry run, and is kept`);
+    await this.deps.store.remove(id);
+    await this.deps.files.remove(id);
   }
 
-  /** Stops what runs, keeps it as failed, and starts nothing any more. */
+  /** Removes what is left of statements whose import was cut off. */
+  async sweep(): Promise<number> {
+    const before = new Date(this.deps.clock.now() - ORPHANS_AFTER_MS);
+    return await this.deps.files.removeOrphans(before, async (id) => (await this.deps.store.get(id)) !== null);
+  }
+
+  /** Ends what this process does; others may go on with it at once. */
   async close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
     this.#closing.abort(new Error('the service is shutting down'));
-    await this.#running;
+    await Promise.all(this.#working.values());
   }
 
-  async #run(report: ReconciliationReport, statement: Statement, options: ReconcileOptions): Promise<void> {
-    const { store, log } = this.deps;
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(DURATION_MS_MAX)]);
+  async #again({ reconciliation }: Imported): Promise<Imported> {
+    const { id, status } = reconciliation;
+    if (status !== 'failed') return { reconciliation, isKnown: true };
+    const anew = {
+      status: 'running',
+      attempts: 0,
+      failure: null,
+      finishedAt: null,
+      asOf: null,
+      internal: null,
+    } as const;
+    await this.deps.store.update(id, anew);
+    return { reconciliation: await this.get(id), isKnown: true };
+  }
+
+  async #makeSureThereIsRoom(): Promise<void> {
+    const running = (await this.deps.store.running()).length;
+    if (running < RUNNING_MAX && this.#imports < IMPORTS_MAX && !this.#closing.signal.aborted) return;
+    throw new ReconciliationsBusy('too much is being reconciled; send it again later');
+  }
+
+  async #lookForWork(): Promise<void> {
     try {
-      const done = await reconcile(this.deps, statement, { ...options, signal }, report);
-      for (let i = 0; i < done.items.length; i += ITEMS_PER_SAVE) {
-        await store.saveItems(report.id, done.items.slice(i, i + ITEMS_PER_SAVE));
+      for (const one of await this.deps.store.running()) {
+        if (this.#closing.signal.aborted) return;
+        await this.#carryOut(one);
       }
-      // Last, so that whoever sees it done sees all its items.
-      await store.save(done.report);
-      const { status, ok, failure } = done.report;
-      log.info({ reconciliation: report.id, status, ok, failure }, 'reconciliation ended');
     } catch (err) {
-      log.error({ err, reconciliation: report.id }, 'the report of a reconciliation could not be kept');
-    } finally {
-      this.#running = null;
+      this.deps.log.warn({ err }, 'reconciliations that wait cannot be looked for; trying again');
     }
   }
 
-  #ageMs({ startedAt }: ReconciliationReport): number {
-    return this.deps.clock.now() - startedAt.getTime();
+  /** Resolves at once where another process holds the lease of the source, or this one is at work on it already. */
+  async #carryOut(reconciliation: Reconciliation, onProgress?: (progress: RunProgress) => void): Promise<void> {
+    const { source } = reconciliation;
+    const working = this.#working.get(source);
+    if (working !== undefined) return await working;
+    const work = this.#withLease(source, () => this.#attempt(reconciliation.id, onProgress));
+    this.#working.set(source, work);
+    try {
+      await work;
+    } finally {
+      this.#working.delete(source);
+    }
   }
+
+  async #withLease(source: string, work: () => Promise<void>): Promise<void> {
+    const lease = this.deps.lease(source);
+    if (!(await lease.hold())) return;
+    const renewal = setInterval(() => void lease.hold().catch(() => undefined), RENEW_MS);
+    try {
+      await work();
+    } finally {
+      clearInterval(renewal);
+      await lease.release().catch(() => undefined);
+    }
+  }
+
+  async #attempt(id: string, onProgress?: (progress: RunProgress) => void): Promise<void> {
+    const { store, log, clock } = this.deps;
+    const reconciliation = await this.get(id);
+    if (reconciliation.status !== 'running') return;
+    const attempts = reconciliation.attempts + 1;
+    await store.update(id, { attempts });
+    try {
+      const options = { signal: this.#closing.signal, onProgress };
+      const { status, ok } = await new Run(this.deps, { ...reconciliation, attempts }, options).execute();
+      log.info({ reconciliation: id, status, ok }, 'reconciliation ended');
+    } catch (err) {
+      if (this.#closing.signal.aborted) return;
+      log.warn({ err, reconciliation: id, attempts }, 'reconciliation cannot go on');
+      if (attempts < ATTEMPTS_MAX && !isFinal(err)) return;
+      const failure = `it could not run: ${err instanceof Error ? err.message : String(err)}`;
+      await store.update(id, { status: 'failed', step: null, failure, finishedAt: new Date(clock.now()) });
+    }
+  }
+}
+
+/** Would it end the same way again? */
+function isFinal(error: unknown): boolean {
+  return error instanceof Error && ['StatementError', 'TooManyBreaks', 'RangeError'].includes(error.name);
 }

@@ -235,7 +235,7 @@ export const reconciliationResource = z
       .nullable()
       .meta({ description: 'null until it has succeeded.' }),
   })
-  .meta({ id: 'ReconciliationNotice', description: 'A run that compares a statement with the ledger.' });
+  .meta({ id: 'Reconciliation', description: 'A run that compares a statement with the ledger.' });
 
 /** More fields may come. */
 export const breakResource = z

@@ -1,0 +1,34 @@
+import type { Db } from 'mongodb';
+
+/**
+ * A file is reconciled once for a source; what is running is found; matches are read in their order, and by the days of
+ * what they match; breaks are listed by their age, and in the order of the statement that opened them.
+ */
+export async function up(db: Db): Promise<void> {
+  await db.collection('reconciliations').createIndexes([
+    {
+      key: { source: 1, 'file.sha256': 1 },
+      name: 'file',
+      unique: true,
+      partialFilterExpression: { 'file.sha256': { $exists: true }, dryRun: false },
+    },
+    { key: { status: 1, _id: 1 }, name: 'running', partialFilterExpression: { status: 'running' } },
+    { key: { source: 1, _id: -1 }, name: 'source' },
+  ]);
+  await db.collection('reconciliation_matches').createIndexes([
+    { key: { reconciliation: 1, first: 1 }, name: 'position' },
+    { key: { source: 1, to: 1 }, name: 'source_days' },
+  ]);
+  await db.collection('breaks').createIndexes([
+    { key: { source: 1, status: 1, day: 1, _id: 1 }, name: 'source_age' },
+    { key: { status: 1, day: 1, _id: 1 }, name: 'age' },
+    { key: { reconciliation: 1, position: 1, _id: 1 }, name: 'position' },
+    {
+      key: { 'resolution.reconciliation': 1 },
+      name: 'settled_by',
+      partialFilterExpression: { 'resolution.reconciliation': { $type: 'string' } },
+    },
+  ]);
+  // Differences were kept with the one comparison that found them, before they were breaks that somebody works on.
+  await db.collection('reconciliation_items').drop();
+}
