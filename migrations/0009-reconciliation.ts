@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 
 /**
- * A file is reconciled once for a source; what is running is found; matches are read in their order, and by the days of
+ * A file is reconciled once for a source, and the schedule begins each time once; what is running is found; matches are read in their order, and by the days of
  * what they match; breaks are listed by their age, and in the order of the statement that opened them.
  */
 export async function up(db: Db): Promise<void> {
@@ -11,6 +11,12 @@ export async function up(db: Db): Promise<void> {
       name: 'file',
       unique: true,
       partialFilterExpression: { 'file.sha256': { $exists: true }, dryRun: false },
+    },
+    {
+      key: { scheduledFor: 1 },
+      name: 'schedule',
+      unique: true,
+      partialFilterExpression: { scheduledFor: { $type: 'date' } },
     },
     { key: { status: 1, _id: 1 }, name: 'running', partialFilterExpression: { status: 'running' } },
     { key: { source: 1, _id: -1 }, name: 'source' },

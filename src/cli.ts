@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** The command `kvitt`. Answers go to standard output, everything else to standard error. */
-import { createReadStream } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import closeWithGrace from 'close-with-grace';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import { actor } from './actor.ts';
 import type { CloudnameOptions } from './cloudname/cloudname.ts';
 import { cloudnameCommand } from './cloudname/tool.ts';
@@ -12,6 +12,7 @@ import { type Config, ConfigError, printableConfig, readConfig, readZooKeeperCon
 import { examine } from './doctor/doctor.ts';
 import { generateApiKey, hashApiKey } from './http/auth.ts';
 import { SCOPES } from './http/ports.ts';
+import { createTransactionBody } from './http/schemas/requests.ts';
 import { createLog } from './log.ts';
 import { type Parts, startService } from './main.ts';
 import { MongoApiKeys } from './mongo/api-keys.ts';
@@ -22,18 +23,24 @@ import { MongoJournalQueries } from './mongo/journal-queries.ts';
 import { migrateUp, migrationStatus } from './mongo/migrate.ts';
 import { MongoPaymentsView } from './mongo/payments-view.ts';
 import { type Follower, type Rebuildable, rebuild } from './payments/follower.ts';
+import type { Payments } from './payments/types.ts';
 import { type Deed, deadLettersCommand } from './queue/tool.ts';
-import { exitCodeOf, reconcileCsv } from './reconciliation/reconcile.ts';
-import { renderReconciliation } from './reconciliation/report.ts';
+import {
+  breaksCommand,
+  type ToolParts as ReconcilingParts,
+  reconcileCommand,
+  reconciliationsCommand,
+} from './reconciliation/tool.ts';
 import { renderJson, table, toJson } from './resources/text.ts';
 import { renderVerification } from './verification/report.ts';
 import { type VerifyProgress, verify } from './verification/verify.ts';
 import { VERSION } from './version.ts';
+import { Closers } from './wiring/closers.ts';
 import { zooKeeperOptions } from './wiring/cluster.ts';
 import { createBalancesFollower, createPaymentsFollower } from './wiring/followers.ts';
-import { createEngine } from './wiring/ledger.ts';
+import { createEngine, createPayments } from './wiring/ledger.ts';
 import { withDeadLetters } from './wiring/queue.ts';
-import { createReconcileDeps } from './wiring/reconciliation.ts';
+import { ADJUSTING_CLIENT, createReconciliation } from './wiring/reconciliation.ts';
 import { connectStorage, openStorage, type Storage } from './wiring/storage.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -114,26 +121,32 @@ async function runVerify(options: Output): Promise<void> {
   });
 }
 
-interface ReconcileFlags extends Output {
-  readonly account?: string;
-  readonly windowDays: number;
-}
-
-async function runReconcile(file: string | undefined, flags: ReconcileFlags): Promise<void> {
-  await withStorage(async ({ db }, config, log) => {
-    const deps = createReconcileDeps(config, db, log);
-    const csv = file === undefined ? null : file === '-' ? process.stdin : createReadStream(file);
-    const { account, windowDays } = flags;
-    const result = await reconcileCsv(deps, csv, {
-      windowDays,
-      ...(account === undefined ? {} : { account }),
-      onProgress: progress(),
-    });
-    endProgress();
-    print(result, flags, () => renderReconciliation(result));
-    process.exitCode = exitCodeOf(result.report);
-  });
-}
+const reconciling: ReconcilingParts = {
+  withParts: (run) =>
+    withStorage(async ({ db }, config, log) => {
+      const closers = new Closers();
+      // Only whoever resolves a break with a transaction needs a ledger.
+      const createTransaction: Payments['createTransaction'] = (request, caller) => {
+        const engine = createEngine(config, db, log);
+        closers.add(() => engine.stop());
+        return createPayments(config, db, engine).createTransaction(request, caller);
+      };
+      const made = createReconciliation(config, db, log, { payments: { createTransaction }, isElsewhere: false });
+      closers.add(() => made.reconciliations.close());
+      const audit = new MongoAuditLog(db);
+      try {
+        await run(made, (deed) => audit.record({ actor: actor(), ...deed }));
+      } finally {
+        await closers.closeAll(log);
+      }
+    }),
+  parseTransaction: (body) => {
+    const parsed = createTransactionBody.safeParse(body);
+    if (parsed.success) return parsed.data;
+    throw new ConfigError(`The transaction is wrong: ${z.prettifyError(parsed.error)}`);
+  },
+  ...{ actor, print, table, progress, endProgress },
+};
 
 async function runRebuild(options: Output): Promise<void> {
   await withStorage(async ({ db }, config, log) => {
@@ -270,10 +283,12 @@ function addKeys(program: Command): void {
     });
 }
 
-/** `sqs` names the consumer's own keys. */
+/** Names of the service's own keys: those of the consumer, and of transactions that adjust breaks. */
+const OWN_CLIENTS: readonly string[] = ['sqs', ADJUSTING_CLIENT];
+
 function clientName(name: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name) && name !== 'sqs') return name;
-  throw new ConfigError('A client is 1 to 64 letters, digits, _ or -, and not `sqs`.');
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name) && !OWN_CLIENTS.includes(name)) return name;
+  throw new ConfigError(`A client is 1 to 64 letters, digits, _ or -, and none of ${OWN_CLIENTS.join(', ')}.`);
 }
 
 function cloudnameOptions(): CloudnameOptions {
@@ -301,14 +316,9 @@ function buildProgram(): Command {
     .command('consume')
     .description('consume payment events only')
     .action(() => serve({ http: false, consumer: true }));
-  program
-    .command('reconcile [file]')
-    .description('verify the ledger and compare it with a statement (CSV; - for standard input); exit 1 on differences')
-    .addOption(new Option('--format <format>', 'of the file').choices(['csv']).default('csv'))
-    .option('--account <id>', 'compare only payments from or to this account')
-    .option('--window-days <days>', 'days that dates may differ', wholeNumber, 1)
-    .option('--json', 'answer as JSON')
-    .action(runReconcile);
+  program.addCommand(reconcileCommand(reconciling));
+  program.addCommand(reconciliationsCommand(reconciling));
+  program.addCommand(breaksCommand(reconciling));
   program
     .command('verify')
     .description('prove all invariants of the ledger; exit 1 when one is broken')

@@ -1,5 +1,6 @@
 /** All settings, from the environment only, read here and nowhere else. */
 import { readFileSync } from 'node:fs';
+import { Cron } from 'croner';
 import { z } from 'zod';
 import { Coordinate, parseServiceName } from './cloudname/coordinate.ts';
 import { isApiKey } from './http/auth.ts';
@@ -74,6 +75,12 @@ const schema = z.object({
   SQS_AGE_MAX_SECONDS: whole(0, 1_209_600).default(0),
   SQS_POISON_IN_GROUP: z.enum(['dead_letter', 'stop_group']).default('dead_letter'),
   AWS_REGION: z.string().min(1).default('eu-north-1'),
+  RECONCILIATION_CONFIG: z.string().min(1).optional(),
+  RECONCILIATION_SCHEDULE: z
+    .string()
+    .refine(isSchedule, 'must be a cron expression such as 0 3 * * *, of which the times are in UTC')
+    .optional(),
+  RECONCILIATION_INBOX: z.string().min(1).optional(),
   WEBHOOK_PRIVATE_ADDRESSES: z.enum(['true', 'false']).default('false'),
   RECOVERY_AFTER_SECONDS: whole(1, 50).default(10),
   RATE_LIMIT_PER_MINUTE: whole(0, 10_000_000).default(0),
@@ -100,6 +107,10 @@ function isCoordinateOrService(text: string): boolean {
   return succeeds(() => Coordinate.parse(text)) || succeeds(() => parseServiceName(text));
 }
 
+function isSchedule(text: string): boolean {
+  return succeeds(() => new Cron(text, { paused: true }).stop());
+}
+
 function succeeds(parse: () => unknown): boolean {
   try {
     parse();
@@ -123,6 +134,9 @@ export function readConfig(environment: Environment = process.env): Config {
   // Here and not in the schema, which looks at several settings together only when each of them is right.
   if ((values.SQS_QUEUE_URL === undefined) !== (values.SQS_DEAD_LETTER_QUEUE_URL === undefined)) {
     problems.push('SQS_QUEUE_URL and SQS_DEAD_LETTER_QUEUE_URL must be set together');
+  }
+  if (values.RECONCILIATION_INBOX !== undefined && values.RECONCILIATION_SCHEDULE === undefined) {
+    problems.push('RECONCILIATION_INBOX needs RECONCILIATION_SCHEDULE, which says when it is looked at');
   }
   if ((values.CLOUDNAME_COORDINATE === undefined) !== (values.ZOOKEEPER_CONNECT === undefined)) {
     problems.push('CLOUDNAME_COORDINATE and ZOOKEEPER_CONNECT must be set together');
@@ -207,6 +221,17 @@ function readSecretFile(
   } catch (error) {
     problems.push(`${name}_FILE cannot be read: ${(error as Error).message}`);
   }
+}
+
+/** The variables that a process of the same settings is started with, secrets among them. */
+export function environmentOf(config: Config): Record<string, string> {
+  const set = Object.entries(config).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
+}
+
+/** What a process needs of the environment beyond its settings, such as where programs are found. */
+export function ambientEnvironment(environment: Environment = process.env): Environment {
+  return { PATH: environment.PATH, HOME: environment.HOME };
 }
 
 /** As `kvitt config print` shows it: secrets hidden. */

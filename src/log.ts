@@ -11,7 +11,13 @@ const HIDDEN = '(hidden)';
 const ERROR_FIELDS = ['code', 'codeName', 'syscall', 'errorLabels', 'statusCode'] as const;
 const CAUSES_MAX = 5;
 /** Texts of these quote what somebody sent; their code says what went wrong. */
-const QUOTING: ReadonlySet<string> = new Set(['LedgerError', 'PaymentsError', 'ProblemError', 'ZodError']);
+const QUOTING: ReadonlySet<string> = new Set([
+  'LedgerError',
+  'PaymentsError',
+  'ProblemError',
+  'StatementError',
+  'ZodError',
+]);
 /** What messages of others are known to quote. */
 const QUOTED: readonly (readonly [RegExp, string])[] = [
   [/kvitt_[0-9A-Za-z]{8,}/g, HIDDEN],

@@ -14,6 +14,7 @@ import { httpSettings, serveHttp } from './wiring/http.ts';
 import { bootstrapKey } from './wiring/keys.ts';
 import { createEngine, createPayments } from './wiring/ledger.ts';
 import { openQueues } from './wiring/queue.ts';
+import { createReconciliation } from './wiring/reconciliation.ts';
 import { openStorage } from './wiring/storage.ts';
 import { startTraces } from './wiring/tracing.ts';
 import { deliverWebhooks } from './wiring/webhooks.ts';
@@ -82,14 +83,18 @@ export async function startService(config: Config, log: Logger, parts: Parts): P
     expiry.start();
     metrics.watchExpiry(expiry);
     closers.add(() => expiry.stop());
+    const reconciliation = createReconciliation(config, db, log, { payments, isElsewhere: true });
+    closers.add(() => reconciliation.reconciliations.close());
+    closers.add(async () => reconciliation.schedule?.stop());
+    reconciliation.reconciliations.start();
+    reconciliation.schedule?.start();
     const keyFile = await bootstrapKey(config, db, storage.embedded);
     const settings = httpSettings(config);
     const queues = await openQueues(config, log, { storage, closers });
     const deadLetters = queues === null ? null : new DeadLetterOffice(queues);
     const wiring = { payments, metrics, tracing, closers };
-    const address = parts.http
-      ? await serveHttp(config, db, log, { ...wiring, cluster, webhooks: webhooks.service, deadLetters, settings })
-      : null;
+    const beside = { cluster, webhooks: webhooks.service, reconciliation, deadLetters, settings };
+    const address = parts.http ? await serveHttp(config, db, log, { ...wiring, ...beside }) : null;
     const sqs = parts.consumer && queues !== null ? consume(config, log, queues, wiring) : null;
     if (cluster !== null) {
       metrics.watchCluster(cluster);

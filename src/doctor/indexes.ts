@@ -14,7 +14,7 @@ export const INDEXES: Readonly<Record<string, readonly string[]>> = {
     'place',
     'held_until',
   ],
-  reconciliations: ['file', 'running', 'source'],
+  reconciliations: ['file', 'schedule', 'running', 'source'],
   reconciliation_matches: ['position', 'source_days'],
   breaks: ['source_age', 'age', 'position', 'settled_by'],
   webhook_deliveries: ['due', 'status', 'taken', 'kept'],

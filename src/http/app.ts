@@ -19,6 +19,7 @@ import { refuseEarly } from './refuse-early.ts';
 import { RequestLimit } from './request-limit.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { balanceRoutes } from './routes/balances.ts';
+import { breakRoutes } from './routes/breaks.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, metricsRoutes } from './routes/health.ts';
@@ -88,6 +89,7 @@ export async function buildApp(deps: HttpDeps): Promise<FastifyInstance> {
     await v1.register(webhookRoutes(webhooks));
     await v1.register(deadLetterRoutes(deadLetters));
     await v1.register(reconciliationRoutes(reconciliations));
+    await v1.register(breakRoutes(reconciliations));
   });
   await serveDocuments(app);
   await app.ready();

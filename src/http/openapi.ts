@@ -27,6 +27,7 @@ export async function documentRoutes(app: FastifyInstance, version: string): Pro
         { name: 'webhooks', description: 'Events posted to those who asked for them' },
         { name: 'dead letters', description: 'Messages of SQS that could not be handled' },
         { name: 'reconciliations', description: 'The ledger against the statements of others' },
+        { name: 'breaks', description: 'What differs, until it is settled or somebody resolves it' },
         { name: 'health', description: 'For whoever runs the service' },
       ],
       components: {

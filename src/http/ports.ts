@@ -4,6 +4,7 @@ import type { Events } from '../events/feed.ts';
 import type { Payments, TraceParent } from '../payments/types.ts';
 import type { Webhooks } from '../webhooks/types.ts';
 import type { ProblemCode } from './problem.ts';
+import type { BreakList } from './routes/breaks.ts';
 import type { DeadLetters } from './routes/dead-letters.ts';
 import type { LeaderOf } from './routes/ledger.ts';
 import type { ReconciliationJobs } from './routes/reconciliations.ts';
@@ -95,6 +96,9 @@ export interface RequestTracer {
 /** What an operator can do over HTTP that is kept in the audit log. */
 export type OperatorAction =
   | 'reconciliation_started'
+  | 'break_assigned'
+  | 'break_commented'
+  | 'break_resolved'
   | 'webhook_endpoint_created'
   | 'webhook_endpoint_removed'
   | 'webhook_secret_rotated'
@@ -142,7 +146,7 @@ export interface HttpDeps {
   readonly webhooks: Webhooks;
   /** Null: there is no queue. */
   readonly deadLetters: DeadLetters | null;
-  readonly reconciliations: ReconciliationJobs;
+  readonly reconciliations: ReconciliationJobs & BreakList;
   readonly auth: AuthPort;
   readonly audit: AuditPort;
   readonly health: HealthPort;

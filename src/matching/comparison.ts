@@ -108,11 +108,18 @@ export class Comparison {
     return this.#compared(pool, this.#findings);
   }
 
-  /** In the order of the rules. */
+  /** In the order of their first lines. */
   *matches(): Generator<Match> {
     const pool = this.#pool;
     if (pool === null) throw new Error('nothing was matched yet');
-    for (let number = 0; number < pool.matches; number++) yield pool.match(number);
+    const many = new Set<number>();
+    for (let line = 0; line < this.lines.size; line++) {
+      const number = pool.matchOf(line);
+      if (number < 0 || many.has(number)) continue;
+      const match = pool.match(number);
+      if (match.lines.length > 1) many.add(number);
+      yield match;
+    }
   }
 
   *findings(): Generator<Finding> {

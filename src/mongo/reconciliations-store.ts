@@ -33,9 +33,11 @@ export class MongoReconciliations implements ReconciliationStore {
       await this.#reconciliations.insertOne({ _id: id, ...reconciliation });
       return null;
     } catch (error) {
-      const { source, file } = reconciliation;
-      if (!isDuplicate(error) || file === null) throw error;
-      const other = await this.findByFile(source, file.sha256);
+      const { source, file, scheduledFor } = reconciliation;
+      if (!isDuplicate(error)) throw error;
+      const other = file
+        ? await this.findByFile(source, file.sha256)
+        : fromDocument(await this.#reconciliations.findOne({ scheduledFor }));
       if (other === null) throw error;
       return other;
     }

@@ -85,7 +85,7 @@ export function begun(
   return {
     ...{ id, source, startedBy, dryRun, kind: 'internal', status: 'running', step: 'verify', attempts: 0 },
     ...{ startedAt: new Date(clock.now()), finishedAt: null, ok: null, failure: null, file: null, config: null },
-    ...{ asOf: null, internal: null, external: null, preview: null },
+    ...{ scheduledFor: null, asOf: null, internal: null, external: null, preview: null, progress: null },
   };
 }
 

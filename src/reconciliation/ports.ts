@@ -45,7 +45,7 @@ export interface ReconciliationFilter {
 
 /** Keeps reconciliations and their matches. Writes are durable on a majority before they answer. */
 export interface ReconciliationStore {
-  /** Null: it is inserted. Otherwise the one that has the same file already, for the same source, is answered. */
+  /** Null: it is inserted. Else the one of the same source with the same file, or of the same time of the schedule. */
   insert(reconciliation: Reconciliation): Promise<Reconciliation | null>;
   get(id: string): Promise<Reconciliation | null>;
   findByFile(source: string, sha256: string): Promise<Reconciliation | null>;

@@ -13,13 +13,14 @@ export function presentReconciliation(
   { config, internal, external, file, preview: _, ...rest }: Reconciliation,
   { isBrief = false } = {},
 ): ReconciliationResource {
-  const { asOf, startedAt, finishedAt, startedBy, dryRun, ...same } = rest;
+  const { asOf, startedAt, finishedAt, startedBy, scheduledFor, dryRun, ...same } = rest;
   return {
     object: 'reconciliation',
     ...same,
     started_at: startedAt.toISOString(),
     started_by: startedBy,
     finished_at: finishedAt?.toISOString() ?? null,
+    scheduled_for: scheduledFor?.toISOString() ?? null,
     dry_run: dryRun,
     as_of: isBrief ? undefined : asOf,
     file: file && presentFile(file, isBrief),
@@ -51,7 +52,8 @@ function presentExternal({ from, to, byRule, byCause, openedByCause, open, overT
   return { from: dayText(from), to: dayText(to), ...(toJson(external) as Plain), ...counts };
 }
 
-export function presentBreak(one: Break): BreakResource {
+/** `isBrief`: without what people wrote about it. */
+export function presentBreak(one: Break, { isBrief = false } = {}): BreakResource {
   const { openedAt, updatedAt, amount, day, expectedBy, line, item, comments, resolution, ...same } = one;
   const { adjustmentsRejected: _, ...rest } = same;
   return {
@@ -64,7 +66,7 @@ export function presentBreak(one: Break): BreakResource {
     updated_at: updatedAt.toISOString(),
     statement_line: line && presentLine(line),
     ledger_item: item && presentItem(item),
-    comments: comments.map(({ by, at, text }) => ({ by, at: at.toISOString(), text })),
+    ...(isBrief ? {} : { comments: comments.map(({ by, at, text }) => ({ by, at: at.toISOString(), text })) }),
     resolution: resolution && {
       by: resolution.by,
       at: resolution.at.toISOString(),

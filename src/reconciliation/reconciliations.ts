@@ -4,15 +4,17 @@ import { type Page, type PageQuery, PaymentsError } from '../payments/types.ts';
 import type { StatementFormat } from '../statements/reader.ts';
 import { begun, type Imported, importStatement } from './importing.ts';
 import type { BreakStore, ReconciliationFilter, ReconciliationStore, SourceLease, StatementFiles } from './ports.ts';
-import { Run, type RunDeps, type RunProgress } from './run.ts';
+import { Run, type RunDeps } from './run.ts';
 import { DEFAULT_SOURCE, type SourceConfig, type Sources } from './source.ts';
-import type { Break, KeptMatch, Reconciliation } from './types.ts';
+import type { Break, KeptMatch, Reconciliation, RunProgress } from './types.ts';
 
 const ATTEMPTS_MAX = 5;
 /** Waiting to run, or running: more are asked to come later. */
 const RUNNING_MAX = 100;
 const ORPHANS_AFTER_MS = 3_600_000;
-const POLL_MS = 1_000;
+const POLL_MS = 500;
+/** After a first failure; twice as long after each further one. */
+const RETRY_MS = 1_000;
 /** A lease is kept for longer so often. */
 const RENEW_MS = 3_000;
 const IMPORTS_MAX = 4;
@@ -46,6 +48,11 @@ export interface ReconciliationsDeps extends RunDeps {
   readonly sources: Sources;
   readonly lease: (source: string) => SourceLease;
   readonly log: Log;
+  /**
+   * Does one attempt elsewhere, as comparing takes a processor for seconds: {@link Reconciliations.attempt} in another
+   * process. Without it this one does it itself.
+   */
+  readonly elsewhere?: ((id: string, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /**
@@ -55,6 +62,8 @@ export interface ReconciliationsDeps extends RunDeps {
 export class Reconciliations {
   readonly #closing = new AbortController();
   readonly #working = new Map<string, Promise<void>>();
+  /** When one that failed is tried next, by the process's own clock. */
+  readonly #waiting = new Map<string, number>();
   #imports = 0;
   #timer: NodeJS.Timeout | null = null;
 
@@ -94,12 +103,21 @@ export class Reconciliations {
     }
   }
 
-  /** The ledger against itself. */
-  async begin(startedBy: string, source = DEFAULT_SOURCE): Promise<Reconciliation> {
+  /** The ledger against itself. Null: it was begun already for that time of the schedule. */
+  async begin(startedBy: string, scheduledFor: Date): Promise<Reconciliation | null>;
+  async begin(startedBy: string): Promise<Reconciliation>;
+  async begin(startedBy: string, scheduledFor: Date | null = null): Promise<Reconciliation | null> {
     await this.#makeSureThereIsRoom();
-    const reconciliation = begun(`rec_${uuidv7()}`, { source, startedBy }, this.deps.clock);
-    await this.deps.store.insert(reconciliation);
-    return reconciliation;
+    const begins = begun(`rec_${uuidv7()}`, { source: DEFAULT_SOURCE, startedBy }, this.deps.clock);
+    const reconciliation = { ...begins, scheduledFor };
+    return (await this.deps.store.insert(reconciliation)) === null ? reconciliation : null;
+  }
+
+  /** Keeps that a statement could not be used, for those who did not see it. */
+  async refuse(startedBy: string, source: string, failure: string): Promise<void> {
+    const begins = begun(`rec_${uuidv7()}`, { source, startedBy }, this.deps.clock);
+    const finishedAt = new Date(this.deps.clock.now());
+    await this.deps.store.insert({ ...begins, kind: 'statement', status: 'failed', step: null, failure, finishedAt });
   }
 
   /** Waits until it is done, and does it where nobody else does. */
@@ -196,7 +214,8 @@ export class Reconciliations {
     try {
       for (const one of await this.deps.store.running()) {
         if (this.#closing.signal.aborted) return;
-        await this.#carryOut(one);
+        if ((this.#waiting.get(one.id) ?? 0) > performance.now() || this.#working.has(one.source)) continue;
+        this.#carryOut(one).catch((err) => this.deps.log.warn({ err, reconciliation: one.id }, 'reconciliation waits'));
       }
     } catch (err) {
       this.deps.log.warn({ err }, 'reconciliations that wait cannot be looked for; trying again');
@@ -208,7 +227,7 @@ export class Reconciliations {
     const { source } = reconciliation;
     const working = this.#working.get(source);
     if (working !== undefined) return await working;
-    const work = this.#withLease(source, () => this.#attempt(reconciliation.id, onProgress));
+    const work = this.#withLease(source, () => this.#attempt(reconciliation, onProgress));
     this.#working.set(source, work);
     try {
       await work;
@@ -229,11 +248,21 @@ export class Reconciliations {
     }
   }
 
-  async #attempt(id: string, onProgress?: (progress: RunProgress) => void): Promise<void> {
-    const { store, log, clock } = this.deps;
+  async #attempt({ id, attempts }: Reconciliation, onProgress?: (progress: RunProgress) => void): Promise<void> {
+    this.#waiting.set(id, performance.now() + RETRY_MS * 2 ** attempts);
+    if (this.deps.elsewhere === undefined) await this.attempt(id, onProgress);
+    else await this.deps.elsewhere(id, this.#closing.signal);
+    if ((await this.get(id)).status !== 'running') this.#waiting.delete(id);
+  }
+
+  /** Carries it out, or on from where it was cut off; without the lease, which is up to the caller. */
+  async attempt(id: string, onProgress?: (progress: RunProgress) => void): Promise<void> {
+    const { store, log } = this.deps;
     const reconciliation = await this.get(id);
     if (reconciliation.status !== 'running') return;
     const attempts = reconciliation.attempts + 1;
+    if (attempts > ATTEMPTS_MAX)
+      return await this.#fail(id, `it was begun ${ATTEMPTS_MAX} times, and cut off each time`);
     await store.update(id, { attempts });
     try {
       const options = { signal: this.#closing.signal, onProgress };
@@ -243,9 +272,13 @@ export class Reconciliations {
       if (this.#closing.signal.aborted) return;
       log.warn({ err, reconciliation: id, attempts }, 'reconciliation cannot go on');
       if (attempts < ATTEMPTS_MAX && !isFinal(err)) return;
-      const failure = `it could not run: ${err instanceof Error ? err.message : String(err)}`;
-      await store.update(id, { status: 'failed', step: null, failure, finishedAt: new Date(clock.now()) });
+      await this.#fail(id, `it could not run: ${err instanceof Error ? err.message : String(err)}`);
     }
+  }
+
+  async #fail(id: string, failure: string): Promise<void> {
+    const finishedAt = new Date(this.deps.clock.now());
+    await this.deps.store.update(id, { status: 'failed', step: null, progress: null, failure, finishedAt });
   }
 }
 

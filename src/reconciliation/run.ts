@@ -1,19 +1,20 @@
 import type { Clock } from '../ledger/ports.ts';
 import { type Compared, Comparison } from '../matching/comparison.ts';
 import { CAUSES, type Cause } from '../matching/types.ts';
-import type { VerifyOptions, VerifyReport } from '../verification/verify.ts';
+import type { VerifyOptions, VerifyProgress, VerifyReport } from '../verification/verify.ts';
 import { Carried } from './carried.ts';
 import { readerFor } from './importing.ts';
 import { Outcome } from './outcome.ts';
 import type { BreakStore, LedgerItems, NoticeOf, NoticeSink, ReconciliationStore, StatementFiles } from './ports.ts';
 import { SettledIds } from './settled-ids.ts';
-import type { Break, External, KeptMatch, Reconciliation, Step } from './types.ts';
+import type { Break, External, KeptMatch, Reconciliation, RunProgress, Step } from './types.ts';
 
 /** How far outside of the period the ledger is looked at, so that what was booked on a wrong date is found. */
 const SEARCH_DAYS = 30;
 const MATCHES_AT_ONCE = 1_000;
 const BREAKS_AT_ONCE = 500;
 const PREVIEW_MAX = 500;
+const PROGRESS_MS = 1_000;
 /** More than anybody could work through: the statement is of another account, or of another time. */
 const BREAKS_MAX = 100_000;
 
@@ -42,13 +43,6 @@ class TooManyBreaks extends Error {
   }
 }
 
-export interface RunProgress {
-  readonly phase: 'accounts' | 'journal' | 'claims' | 'ledger' | 'statement' | 'matches' | 'breaks';
-  readonly done: number;
-  /** Null: the end is not known. */
-  readonly of: number | null;
-}
-
 export interface RunOptions {
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -67,6 +61,8 @@ interface ComparedStatement {
  * whatever is done twice, or by two processes at once, is there once. Throws what keeps it from going on.
  */
 export class Run {
+  #toldAt = Number.NEGATIVE_INFINITY;
+
   constructor(
     readonly deps: RunDeps,
     public reconciliation: Reconciliation,
@@ -79,7 +75,8 @@ export class Run {
     await crashPoint('began');
     if (this.reconciliation.internal === null) {
       await this.#step('verify');
-      await this.#update({ internal: await this.deps.verify(this.options) });
+      const onProgress = ({ phase, done, of }: VerifyProgress) => this.#progress(phase, done, of);
+      await this.#update({ internal: await this.deps.verify({ ...this.options, onProgress }) });
     }
     await crashPoint('verified');
     if (this.reconciliation.kind === 'internal') return await this.#finish(null);
@@ -214,7 +211,7 @@ export class Run {
     }
     // Last, so that whoever sees it done sees all of it.
     const { status, step, finishedAt, ok } = finished;
-    await this.#update({ status, step, finishedAt, ok, external, preview });
+    await this.#update({ status, step, finishedAt, ok, external, preview, progress: null });
     return this.reconciliation;
   }
 
@@ -235,6 +232,10 @@ export class Run {
   #progress(phase: RunProgress['phase'], done: number, of: number | null): void {
     this.options.signal?.throwIfAborted();
     this.options.onProgress?.({ phase, done, of });
+    if (performance.now() - this.#toldAt < PROGRESS_MS) return;
+    this.#toldAt = performance.now();
+    // For those who look at it from elsewhere: nothing waits for it.
+    this.deps.store.update(this.reconciliation.id, { progress: { phase, done, of } }).catch(() => undefined);
   }
 }
 

@@ -35,6 +35,13 @@ export interface External extends Compared {
   readonly open: Readonly<Record<Cause, number>>;
 }
 
+export interface RunProgress {
+  readonly phase: 'accounts' | 'journal' | 'claims' | 'ledger' | 'statement' | 'matches' | 'breaks';
+  readonly done: number;
+  /** Null: the end is not known. */
+  readonly of: number | null;
+}
+
 /** How far a run has come. Each step may be done again. */
 export type Step = 'verify' | 'match' | 'record' | 'tell';
 
@@ -49,6 +56,8 @@ export interface Reconciliation {
   readonly step: Step | null;
   readonly startedAt: Date;
   readonly startedBy: string;
+  /** The time of the schedule that began it; null: somebody did. */
+  readonly scheduledFor: Date | null;
   readonly finishedAt: Date | null;
   /** Nothing broken in the ledger, and no break of the source is open but what may come with the next statement. */
   readonly ok: boolean | null;
@@ -63,6 +72,8 @@ export interface Reconciliation {
   readonly asOf: AsOf | null;
   /** How often somebody began it, or went on with it. */
   readonly attempts: number;
+  /** While it runs, how far it is; written now and then. */
+  readonly progress: RunProgress | null;
   readonly internal: VerifyReport | null;
   readonly external: External | null;
   /** Of a dry run: the first breaks that it would open. */

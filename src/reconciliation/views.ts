@@ -60,7 +60,7 @@ export class ReconciliationViews {
   }
 
   async items(id: string, page: PageQuery): Promise<Page<BreakResource>> {
-    return mapped(await this.reconciliations.breaks(id, page), presentBreak);
+    return mapped(await this.reconciliations.breaks(id, page), (one) => presentBreak(one));
   }
 
   async matches(id: string, page: PageQuery): Promise<Page<Plain>> {
@@ -73,7 +73,7 @@ export class ReconciliationViews {
   }
 
   async listBreaks(filter: BreakFilter & { olderThanDays?: number | undefined }, page: PageQuery) {
-    return mapped(await this.breaks.list(filter, page), presentBreak);
+    return mapped(await this.breaks.list(filter, page), (one) => presentBreak(one));
   }
 
   async getBreak(id: string): Promise<BreakResource> {

@@ -189,7 +189,7 @@ export const bookResource = z
   .meta({ id: 'Book' });
 
 /** Why something is in only one of the ledger and the statement, or differs between them. */
-const BREAK_CAUSES = [
+export const BREAK_CAUSES = [
   'missing_here',
   'missing_there',
   'amount_differs',

@@ -13,17 +13,15 @@ import { MongoAuditLog } from '../mongo/audit-log.ts';
 import { withFaultsNamed } from '../mongo/faults.ts';
 import { MongoJournalQueries } from '../mongo/journal-queries.ts';
 import { MongoNotices } from '../mongo/notices.ts';
-import { MongoReconciliations } from '../mongo/reconciliations-store.ts';
 import type { PaymentsService } from '../payments/service.ts';
 import type { DeadLetterOffice } from '../queue/dead-letter-office.ts';
-import { Reconciliations } from '../reconciliation/reconciliations.ts';
 import { ReconciliationViews } from '../reconciliation/views.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import { VERSION } from '../version.ts';
 import type { Webhooks } from '../webhooks/types.ts';
 import type { Closers } from './closers.ts';
 import { healthOf } from './health.ts';
-import { createReconcileDeps } from './reconciliation.ts';
+import type { ReconciliationParts } from './reconciliation.ts';
 
 const BODY_BYTES_MAX = 1 << 20;
 
@@ -34,6 +32,7 @@ interface Serving {
   /** Null: books are not shared. */
   readonly cluster: Cluster | null;
   readonly webhooks: Webhooks;
+  readonly reconciliation: ReconciliationParts;
   /** Null: there is no queue. */
   readonly deadLetters: DeadLetterOffice | null;
   readonly metrics: Metrics;
@@ -47,18 +46,15 @@ export async function serveHttp(
   config: Config,
   db: Db,
   log: Logger,
-  { payments, cluster, webhooks, deadLetters, metrics, tracing, settings, closers }: Serving,
+  { payments, cluster, webhooks, reconciliation, deadLetters, metrics, tracing, settings, closers }: Serving,
 ): Promise<string> {
-  const store = withFaultsNamed(new MongoReconciliations(db), ['save', 'saveItems']);
-  const reconciliations = new Reconciliations({ ...createReconcileDeps(config, db, log), store, clock: Date, log });
-  closers.add(() => reconciliations.close());
   const app = await buildApp({
     payments,
     ...(cluster === null ? {} : { leaderOf: (book: number) => cluster.leadership.leaderOf(book) }),
     events: new EventFeed(withFaultsNamed(new MongoJournalQueries(db)), withFaultsNamed(new MongoNotices(db))),
     webhooks,
     deadLetters,
-    reconciliations: new ReconciliationViews(reconciliations),
+    reconciliations: new ReconciliationViews(reconciliation.reconciliations, reconciliation.breaks),
     auth: new CachingAuthenticator(new MongoApiKeys(db)),
     audit: withFaultsNamed(new MongoAuditLog(db), ['record']),
     health: healthOf(db),

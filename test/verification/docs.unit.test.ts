@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { OUTCOMES } from '../../src/reconciliation/outcomes.ts';
+import { CAUSES, RULES } from '../../src/matching/types.ts';
 import { BREAK_KINDS } from '../../src/verification/breaks.ts';
 
 const DOCUMENT = readFileSync(new URL('../../docs/reconciliation.md', import.meta.url), 'utf8');
@@ -15,6 +15,10 @@ test('every kind of break is documented, and no other', () => {
   expect(namesIn('break').sort()).toEqual([...BREAK_KINDS].sort());
 });
 
-test('every outcome is documented, and no other', () => {
-  expect(namesIn('outcome').sort()).toEqual([...OUTCOMES].sort());
+test('every cause of a break is documented, and no other', () => {
+  expect(namesIn('cause').sort()).toEqual([...CAUSES].sort());
+});
+
+test('every rule is documented, and no other', () => {
+  expect(namesIn('rule')).toEqual([...RULES]);
 });

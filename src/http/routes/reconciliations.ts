@@ -3,137 +3,165 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Page, PageQuery } from '../../payments/types.ts';
 import { presentList } from '../../resources/present.ts';
-import { listOf } from '../../resources/schemas.ts';
+import {
+  type BreakResource,
+  breakResource,
+  listOf,
+  type ReconciliationResource,
+  reconciliationResource,
+} from '../../resources/schemas.ts';
 import { BODY_CODES, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
 import { noQuery, pageQuery, toPage } from '../schemas/queries.ts';
+import {
+  matchResource,
+  REPORT_TYPES,
+  type ReportFormat,
+  reconciliationParams,
+  reconciliationsQuery,
+  reportQuery,
+  type StartQuery,
+  startQuery,
+  toStart,
+} from '../schemas/reconciliations.ts';
 
-const UPLOAD_BYTES_MAX = 50 * 1_048_576;
+const UPLOAD_BYTES_MAX = 2 ** 30;
 
-/** What the routes need of the jobs room; `src/main.ts` wires it. Answers are ready to be sent. */
+type Plain = Readonly<Record<string, unknown>>;
+
+/** What the routes need of the reconciliation room; `src/wiring` wires it. Answers are ready to be sent. */
 export interface ReconciliationJobs {
   /** Reads the whole statement, then goes on in the background. Throws errors with a `code`; see `startProblem`. */
-  start(csv: AsyncIterable<Uint8Array>, query: StartQuery): Promise<Answer>;
-  get(id: string): Promise<Answer>;
-  items(id: string, page: PageQuery): Promise<Page<Answer>>;
+  start(
+    statement: AsyncIterable<Uint8Array>,
+    query: StartQuery,
+    startedBy: string,
+  ): Promise<{ reconciliation: ReconciliationResource; isKnown: boolean }>;
+  /** The ledger against itself, in the background. */
+  begin(startedBy: string): Promise<ReconciliationResource>;
+  get(id: string): Promise<ReconciliationResource>;
+  list(
+    filter: { source?: string | undefined; status?: ReconciliationResource['status'] | undefined },
+    page: PageQuery,
+  ): Promise<Page<ReconciliationResource>>;
+  items(id: string, page: PageQuery): Promise<Page<BreakResource>>;
+  matches(id: string, page: PageQuery): Promise<Page<Plain>>;
+  report(id: string, format: ReportFormat): Promise<AsyncIterable<string>>;
 }
-
-type Answer = Readonly<Record<string, unknown>>;
-interface StartQuery {
-  from?: string | undefined;
-  to?: string | undefined;
-  windowDays?: number | undefined;
-  account?: string | undefined;
-}
-
-const reconciliationParams = z.strictObject({ id: z.string().regex(/^rec_[0-9A-Za-z-]{1,64}$/) });
-
-const day = z.iso.date('must be a date such as 2026-01-31').optional();
-const startQuery = z.strictObject({
-  from: day.meta({ description: 'First day of the period; that of the statement unless given.' }),
-  to: day.meta({ description: 'Last day of the period.' }),
-  window_days: z
-    .string()
-    .regex(/^(?:[12]?[0-9]|30)$/, 'must be 0 to 30')
-    .transform(Number)
-    .optional()
-    .meta({ description: 'How many days the two dates of a payment may be apart; 1 unless given.' }),
-  account: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]{0,127}\*?$/, 'must be the id of an account, or its beginning and *')
-    .optional()
-    .meta({ description: 'Only payments from or to this account; `world:*` means all that begin with `world:`.' }),
-});
-
-const reconciliationResource = z
-  .looseObject({
-    object: z.literal('reconciliation'),
-    id: z.string(),
-    status: z.enum(['running', 'succeeded', 'failed']),
-    started_at: z.string(),
-    finished_at: z.string().nullable(),
-    ok: z.boolean().nullable().meta({ description: 'Nothing broken, nothing different; null until it has succeeded.' }),
-    failure: z.string().nullable(),
-    internal: z.looseObject({}).nullable().meta({ description: 'What verifying the ledger found.' }),
-    external: z.looseObject({}).nullable().meta({ description: 'What comparing the statement found, in numbers.' }),
-  })
-  .meta({ id: 'Reconciliation' });
-
-const itemResource = z
-  .looseObject({
-    object: z.literal('reconciliation_item'),
-    id: z.string(),
-    outcome: z.string(),
-    reference: z.string(),
-    statement: z.looseObject({}).nullable(),
-    payment: z.looseObject({}).nullable(),
-    message: z.string(),
-  })
-  .meta({ id: 'ReconciliationItem' });
 
 /** For the OpenAPI document only: it is read as a stream. */
-const statement = z
-  .unknown()
-  .meta({ type: 'string', description: 'The CSV, UTF-8, its columns named in the first line.' });
+const statement = z.unknown().meta({ type: 'string', description: 'The statement as its sender wrote it.' });
+/** Any other is taken too: what it is, its first bytes and the query say. */
+const STATEMENT_TYPES = ['text/csv', 'application/xml', 'text/xml', 'text/plain', 'application/octet-stream'];
 
 const tags = ['reconciliations'];
 
-const start = operation('operations', [...BODY_CODES, 'overloaded', 'outcome_unknown'], {
+const start = operation('operations', [...BODY_CODES, 'overloaded', 'outcome_unknown', 'unknown_source'], {
   tags,
-  summary: 'Compare a bank statement (CSV) with the ledger',
+  summary: 'Reconcile a statement with the ledger; without a body, the ledger with itself',
   description:
-    'The body is the CSV itself, up to 50 MiB, with the columns reference, amount (in major units), currency and date. ' +
-    'It is read before the answer and compared after it. 400 names the line that is wrong.',
-  consumes: ['text/csv'],
+    'The body is the file itself: camt.053, MT940, CSV or a settlement report, up to 1 GiB. It is read before the answer and compared after it. 400 names the line that is wrong, and nothing is kept then. The same file again, for the same source, is answered with 200 and what it was the first time.',
+  consumes: STATEMENT_TYPES,
   querystring: startQuery,
-  body: statement,
-  response: { 202: reconciliationResource },
+  body: statement.optional(),
+  response: { 200: reconciliationResource, 202: reconciliationResource },
 });
 
-const get = operation('operations', ['not_found'], {
+const list = operation('operations', ['invalid_cursor'], {
   tags,
+  summary: 'List reconciliations, newest first',
+  querystring: reconciliationsQuery,
+  response: { 200: listOf(reconciliationResource) },
+});
+
+const of = { tags, params: reconciliationParams };
+
+const get = operation('operations', ['not_found'], {
+  ...of,
   summary: 'Get a reconciliation',
-  params: reconciliationParams,
   querystring: noQuery,
   response: { 200: reconciliationResource },
 });
 
 const items = operation('operations', ['not_found', 'invalid_cursor'], {
-  tags,
-  summary: 'List the differences of a reconciliation, in the order of the statement',
-  params: reconciliationParams,
+  ...of,
+  summary: 'List the breaks that a reconciliation has opened, in the order of the statement',
   querystring: pageQuery,
-  response: { 200: listOf(itemResource) },
+  response: { 200: listOf(breakResource) },
+});
+
+const matches = operation('operations', ['not_found', 'invalid_cursor'], {
+  ...of,
+  summary: 'List what was matched, by which rule, and how sure that is',
+  querystring: pageQuery,
+  response: { 200: listOf(matchResource) },
+});
+
+const report = operation('operations', ['not_found'], {
+  ...of,
+  summary: 'The report of a reconciliation, as a page with pictures, a table or JSON',
+  querystring: reportQuery,
+  response: {
+    200: {
+      description: 'The report.',
+      content: Object.fromEntries(
+        Object.values(REPORT_TYPES).map((type) => [type, { schema: z.unknown().meta({ type: 'string' }) }]),
+      ),
+    },
+  },
 });
 
 export function reconciliationRoutes(jobs: ReconciliationJobs): FastifyPluginAsyncZod {
   return async (app) => {
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('text/csv', (_request, payload, done) => done(null, payload));
-    app.addContentTypeParser('*', (_request, _payload, done) => done(notCsv()));
+    for (const type of STATEMENT_TYPES) {
+      app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+    }
+    app.addContentTypeParser('*', (_request, _payload, done) => done(notStatement()));
     const config = { ...start.config, audited: 'reconciliation_started' } as const;
     app.post('/v1/reconciliations', { ...start, config, bodyLimit: UPLOAD_BYTES_MAX }, async (request, reply) => {
-      const { window_days: windowDays, ...query } = request.query;
       const { body } = request;
-      if (!(body instanceof Readable)) throw notCsv();
-      const csv = copyOf(body);
-      const started = await jobs.start(csv, { ...query, windowDays }).catch((error: unknown) => {
+      const startedBy = `client ${request.principal.client}`;
+      reply.code(202);
+      if (!(body instanceof Readable)) {
+        const begun = await jobs.begin(startedBy).catch((error: unknown) => {
+          throw startProblem(error);
+        });
+        reply.header('location', `/v1/reconciliations/${begun.id}`);
+        return begun;
+      }
+      const copy = copyOf(body);
+      const started = await jobs.start(copy, toStart(request.query), startedBy).catch((error: unknown) => {
         // The rest is thrown away, or the next request on this connection would wait behind it for ever.
-        body.unpipe(csv).resume();
-        csv.destroy();
+        body.unpipe(copy).resume();
+        copy.destroy();
         throw startProblem(error);
       });
-      reply.code(202).header('location', `/v1/reconciliations/${started.id}`);
-      return started as z.output<typeof reconciliationResource>;
+      const { reconciliation, isKnown } = started;
+      if (isKnown) reply.code(200).header('idempotent-replayed', 'true');
+      reply.header('location', `/v1/reconciliations/${reconciliation.id}`);
+      return reconciliation;
     });
-    app.get('/v1/reconciliations/:id', get, async (request) => {
-      return (await jobs.get(request.params.id)) as z.output<typeof reconciliationResource>;
+    app.get('/v1/reconciliations', list, async ({ query }) => {
+      const { source, status } = query;
+      const page = await jobs.list({ source, status }, toPage(query));
+      return presentList(page, (one) => one, '/v1/reconciliations');
     });
-    app.get('/v1/reconciliations/:id/items', items, async (request) => {
-      const { id } = request.params;
-      const page = await jobs.items(id, toPage(request.query));
-      const present = (item: Answer) => item as z.output<typeof itemResource>;
-      return presentList(page, present, `/v1/reconciliations/${id}/items`);
+    app.get('/v1/reconciliations/:id', get, async ({ params }) => jobs.get(params.id));
+    app.get('/v1/reconciliations/:id/items', items, async ({ params: { id }, query }) => {
+      const page = await jobs.items(id, toPage(query));
+      return presentList(page, (one) => one, `/v1/reconciliations/${id}/items`);
+    });
+    app.get('/v1/reconciliations/:id/matches', matches, async ({ params: { id }, query }) => {
+      const page = await jobs.matches(id, toPage(query));
+      const present = (one: Plain) => one as z.output<typeof matchResource>;
+      return presentList(page, present, `/v1/reconciliations/${id}/matches`);
+    });
+    app.get('/v1/reconciliations/:id/report', report, async ({ params: { id }, query: { format } }, reply) => {
+      const pieces = await jobs.report(id, format);
+      reply.header('content-type', REPORT_TYPES[format]);
+      reply.header('content-disposition', `attachment; filename="${id}.${format}"`);
+      return reply.send(Readable.from(pieces));
     });
   };
 }
@@ -147,8 +175,8 @@ function copyOf(body: Readable): PassThrough {
   return body.pipe(copy);
 }
 
-function notCsv(): ProblemError {
-  const detail = 'Send the statement as the body, with Content-Type: text/csv.';
+function notStatement(): ProblemError {
+  const detail = `Send the statement as the body, with a Content-Type such as ${STATEMENT_TYPES.join(', ')}.`;
   return new ProblemError('unsupported_media_type', detail, { errors: [{ pointer: '', detail }] });
 }
 
@@ -160,5 +188,6 @@ function startProblem(error: unknown): unknown {
   }
   if (code === 'statement_too_large') return new ProblemError('body_too_large', message, { errors });
   if (code === 'reconciliation_running') return new ProblemError('overloaded', message);
+  if (code === 'unknown_source') return new ProblemError('unknown_source', message);
   return error;
 }

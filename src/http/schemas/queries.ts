@@ -47,7 +47,7 @@ const limit = z
     default: String(LIMIT_DEFAULT),
   });
 
-const pageFields = {
+export const pageFields = {
   limit,
   starting_after: cursor.meta({
     description: 'Id of the item before the page: the page continues after it.',
@@ -70,6 +70,11 @@ function checkPage(page: PageParameters, ctx: z.RefinementCtx): void {
     path: ['ending_before'],
     message: 'must not be given together with starting_after',
   });
+}
+
+/** A query of a list with these fields, those of a page among them. */
+export function toPageChecked<T extends z.ZodRawShape & typeof pageFields>(fields: T) {
+  return z.strictObject(fields).superRefine((page, ctx) => checkPage(page as PageParameters, ctx));
 }
 
 export const pageQuery = z.strictObject(pageFields).superRefine(checkPage);

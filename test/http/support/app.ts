@@ -5,10 +5,12 @@ import type { Events } from '../../../src/events/feed.ts';
 import { buildApp } from '../../../src/http/app.ts';
 import { CachingAuthenticator, generateApiKey, hashApiKey } from '../../../src/http/auth.ts';
 import { type ApiKeyRecord, type HttpSettings, type Readiness, SCOPES } from '../../../src/http/ports.ts';
+import type { BreakList } from '../../../src/http/routes/breaks.ts';
 import type { DeadLetters } from '../../../src/http/routes/dead-letters.ts';
 import type { ReconciliationJobs } from '../../../src/http/routes/reconciliations.ts';
 import { logOptions } from '../../../src/log.ts';
 import { PaymentsError } from '../../../src/payments/types.ts';
+import type { ReconciliationResource } from '../../../src/resources/schemas.ts';
 import type { Webhooks } from '../../../src/webhooks/types.ts';
 import { MemoryPayments } from './memory-payments.ts';
 
@@ -32,11 +34,26 @@ export class MemoryApiKeys {
   }
 }
 
-/** Takes any statement and has kept none: what the routes do is under test in test/jobs. */
-const NO_RECONCILIATIONS: ReconciliationJobs = {
-  start: async () => ({ object: 'reconciliation', id: 'rec_1', status: 'running' }),
+/** Takes any statement and has kept none: what the routes do is under test in test/service. */
+const NO_RECONCILIATIONS: ReconciliationJobs & BreakList = {
+  start: async () => ({ reconciliation: RUNNING, isKnown: false }),
+  begin: async () => RUNNING,
   get: async (id) => notKept(id),
+  list: async () => ({ data: [], hasMore: false }),
   items: async (id) => notKept(id),
+  matches: async (id) => notKept(id),
+  report: async (id) => notKept(id),
+  listBreaks: async () => ({ data: [], hasMore: false }),
+  getBreak: async (id) => notKept(id),
+  assign: async (id) => notKept(id),
+  comment: async (id) => notKept(id),
+  resolve: async (id) => notKept(id),
+  ageing: async () => ({ object: 'break_ageing', data: [] }),
+};
+
+const RUNNING: ReconciliationResource = {
+  ...{ object: 'reconciliation', id: 'rec_1', source: 'default', kind: 'statement', status: 'running' },
+  ...{ started_at: '2026-01-01T00:00:00.000Z', finished_at: null, ok: null, failure: null, file: null, counts: null },
 };
 
 const NO_EVENTS: Events = {

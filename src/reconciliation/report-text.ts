@@ -1,0 +1,3 @@
+export function renderReconciliation(..._: unknown[]): string {
+  return 'todo';
+}
