@@ -278,7 +278,11 @@ export class Reconciliations {
 
   async #fail(id: string, failure: string): Promise<void> {
     const finishedAt = new Date(this.deps.clock.now());
-    await this.deps.store.update(id, { status: 'failed', step: null, progress: null, failure, finishedAt });
+    const failed = { status: 'failed', step: null, progress: null, failure, finishedAt } as const;
+    const reconciliation = { ...(await this.get(id)), ...failed };
+    const notice = { type: 'reconciliation.completed', reconciliation } as const;
+    await this.deps.notices.append(`${id}:failed:${finishedAt.getTime()}`, [notice]);
+    await this.deps.store.update(id, failed);
   }
 }
 
