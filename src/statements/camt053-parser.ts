@@ -19,18 +19,18 @@ const DEPTH_MAX = 64;
 const NODES_MAX = 10_000;
 /** Depths of `<Document><BkToCstmrStmt><Stmt>`, from 1. */
 const STATEMENT_DEPTH = 3;
-/** Large, and of no use here. What is in them may have the names of other things. */
-const SKIPPED: ReadonlySet<string> = new Set([
-  'BkTxCd',
-  'SplmtryData',
-  'RltdAgts',
-  'RltdAcct',
-  'DbtrAcct',
-  'CdtrAcct',
-  'Avlbty',
-  'CardTx',
-  'Tax',
-]);
+/**
+ * Names of the elements within a statement that are read. All others are passed over with what is in them, which may have
+ * the names of other things. A map, because a name that comes from it is compared faster than one out of the file.
+ */
+const READ: ReadonlyMap<string, string> = new Map(
+  `Acct AcctSvcrRef AddtlNtryInf AddtlRmtInf AddtlTxInf Amt AmtDtls Bal BookgDt Btch Cd CdOrPrtry CdtDbtInd Cdtr CdtrRefInf
+   ChqNb ChrgInclInd Chrgs Dbtr Dt DtTm EndToEndId FrDtTm FrToDt IBAN Id InstdAmt InstrId LastPgInd MndtId MsgId NbOfNtries
+   NbOfTxs Nm Ntry NtryDtls NtryRef Othr PgNb PmtInfId Pty Rcrd Ref Refs RltdPties RmtInf RvslInd StmtPgntn Strd Sts Sum
+   ToDtTm Tp TtlNtries TxAmt TxDtls TxId TxsSummry UETR Ustrd ValDt`
+    .split(/\s+/)
+    .map((name) => [name, name]),
+);
 
 /**
  * camt.053 (ISO 20022, bank to customer statement), versions 02 to 13, in memory of one entry, or of one transaction and
@@ -122,15 +122,15 @@ export class Camt053Parser implements FormatParser {
       throw new StatementError(`elements are nested deeper than ${DEPTH_MAX}`, this.#xml.line);
     }
     if (this.#depth === 1) this.#root(tag);
-    const name = this.#nameOf(tag.name);
     this.#open.push(tag.name);
     if (this.#depth > this.#skippedFrom) return;
     if (this.#depth <= STATEMENT_DEPTH) {
-      this.#outer(name);
+      this.#outer(this.#localName(tag.name));
       return;
     }
     if (this.#statement === null) return;
-    if (SKIPPED.has(name)) {
+    const name = READ.get(this.#localName(tag.name));
+    if (name === undefined) {
       this.#skippedFrom = this.#depth;
       return;
     }
@@ -168,7 +168,7 @@ export class Camt053Parser implements FormatParser {
   }
 
   /** Elements of other namespaces keep their prefix, and so the name of nothing that is looked for. */
-  #nameOf(name: string): string {
+  #localName(name: string): string {
     return this.#prefix !== '' && name.startsWith(this.#prefix) ? name.slice(this.#prefix.length) : name;
   }
 

@@ -169,6 +169,7 @@ export class Mt940Statement {
     const id = optionalReference(decodedText(booking.bankReference));
     this.output.add({
       line: pending.line,
+      statement: this.output.statement,
       day: booking.day,
       valueDay: booking.valueDay,
       amount: booking.amount,
