@@ -93,7 +93,8 @@ function entry(lines: readonly WrittenLine[], version: number): string {
     `  <Sts>${version === 2 ? 'BOOK' : '<Cd>BOOK</Cd>'}</Sts>\n  <BookgDt><Dt>${dayText(first.day)}</Dt></BookgDt>\n` +
     (first.valueDay === null ? '' : `  <ValDt><Dt>${dayText(first.valueDay)}</Dt></ValDt>\n`) +
     (single && first.id !== null ? `  ${element('AcctSvcrRef', first.id)}\n` : '') +
-    '  <BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd><SubFmlyCd>ESCT</SubFmlyCd></Fmly></Domn></BkTxCd>\n  <NtryDtls>\n' +
+    '  <BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd><SubFmlyCd>ESCT</SubFmlyCd></Fmly></Domn></BkTxCd>\n' +
+    '  <NtryDtls>\n' +
     (single ? '' : `    <Btch><PmtInfId>${xml(first.batch!)}</PmtInfId><NbOfTxs>${lines.length}</NbOfTxs></Btch>\n`) +
     `${lines.map((line) => transaction(line, single, version)).join('')}  </NtryDtls>\n</Ntry>\n`
   );
@@ -117,6 +118,8 @@ function transaction(line: WrittenLine, single: boolean, version: number): strin
         : `<Chrgs><Rcrd>${charge}<ChrgInclInd>true</ChrgInclInd></Rcrd></Chrgs>`) +
     `\n      <RltdPties><DbtrAcct><Id><IBAN>DE02120300000000202051</IBAN></Id></DbtrAcct></RltdPties>\n` +
     (line.text === '' ? '' : `      <RmtInf>${element('Ustrd', line.text)}</RmtInf>\n`) +
+    '      <RltdAgts><DbtrAgt><FinInstnId><BICFI>BYLADEM1001</BICFI></FinInstnId></DbtrAgt></RltdAgts>\n' +
+    '      <Purp><Cd>OTHR</Cd></Purp>\n      <RltdDts><AccptncDtTm>2026-01-30T10:15:00</AccptncDtTm></RltdDts>\n' +
     '    </TxDtls>\n'
   );
 }
