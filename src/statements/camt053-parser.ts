@@ -47,9 +47,10 @@ export class Camt053Parser implements FormatParser {
   #prefix = '';
   #version = 0;
   #statements = 0;
-  /** Names of the open elements; from `#skippedFrom` on they are counted only. */
+  /** Names of the open elements, to say within which the file is cut off. */
   readonly #open: string[] = [];
   #depth = 0;
+  /** Depth of the element that is passed over. */
   #skippedFrom = Number.POSITIVE_INFINITY;
   /** Open elements of the part of a statement that is being read, from its own on. */
   readonly #nodes: XmlNode[] = [];
@@ -113,7 +114,7 @@ export class Camt053Parser implements FormatParser {
   }
 
   #tooLong(): StatementError {
-    return tooLarge(`more than ${this.limits.recordCharactersMax} characters without a tag`, this.#xml.line);
+    return tooLarge(`more than ${this.limits.recordCharactersMax} characters in one element`, this.#xml.line);
   }
 
   #openTag(tag: SaxesTagPlain): void {
@@ -173,11 +174,12 @@ export class Camt053Parser implements FormatParser {
   }
 
   #text(text: string): void {
-    if (text.length > this.limits.recordCharactersMax) throw this.#tooLong();
     if (this.#node === null || this.#depth >= this.#skippedFrom) return;
     // Most is the space between tags.
     if (text.charCodeAt(0) <= SPACE && text.trim() === '') return;
-    this.#node.text = this.#node.text === '' ? text : this.#node.text + text;
+    const { text: before } = this.#node;
+    if (before.length + text.length > this.limits.recordCharactersMax) throw this.#tooLong();
+    this.#node.text = before === '' ? text : before + text;
   }
 
   #closeTag(): void {

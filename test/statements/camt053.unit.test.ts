@@ -238,6 +238,8 @@ describe('a camt.053 file is refused, with the line and the reason', () => {
     );
     const long = entry(`<AddtlNtryInf>${'x'.repeat(200_000)}</AddtlNtryInf>`);
     expect((await failure('camt053', long)).code).toBe('statement_too_large');
+    const mixed = entry(`<AddtlNtryInf>${`${'x'.repeat(1_000)}<a/>`.repeat(100)}</AddtlNtryInf>`);
+    expect((await failure('camt053', mixed)).reason).toMatch(/more than 65536 characters in one element/);
     const many = entry(details('<Refs></Refs>'.repeat(10_001)));
     expect((await failure('camt053', many)).reason).toMatch(/more than 10000 elements/);
   });

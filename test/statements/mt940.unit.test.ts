@@ -154,6 +154,10 @@ describe('an MT940 file is refused, with the line and the reason', () => {
     if (line !== null) expect(error.line).toBe(line);
   });
 
+  test('when one line has too much information', async () => {
+    expect((await failure('mt940', both(`x${'\n:86:x'.repeat(100)}`))).code).toBe('statement_too_large');
+  });
+
   test('when a line or a field is too long', async () => {
     const limits = { recordCharactersMax: 100 };
     for (const file of [both('x'.repeat(101)), both(`${'x'.repeat(60)}\n${'y'.repeat(60)}`), 'x'.repeat(200)]) {
