@@ -87,7 +87,7 @@ describe('routes', () => {
     );
     const named = ROUTES.map(
       ([method, url]) =>
-        `${method} ${url.replace(/(?<!deliveries)\/(alice|pay_1|txn_1|evt_1|we_1|rec_1|dl-1)/, '/{id}').replace('/evt_1/', '/{event}/')}`,
+        `${method} ${url.replace(/(?<!deliveries)\/(alice|pay_1|txn_1|evt_1|we_1|rec_1|brk_1|dl-1)/, '/{id}').replace('/evt_1/', '/{event}/')}`,
     );
     expect(named.sort()).toEqual(secured.sort());
   });
