@@ -49,15 +49,18 @@ async function write(file: WriteStream, text: string): Promise<void> {
 }
 
 export async function writeStatement(path: string, count: number, data: Data, format: StatementFormat): Promise<void> {
-  const lines = { [Symbol.iterator]: () => linesOf(count, data, format === 'psp') };
+  const lines = { [Symbol.iterator]: () => linesOf(count, data, format) };
   const writers = { camt053: writeCamt053, mt940: writeMt940, csv: writeCsv, psp: writePsp };
   await pipeline(Readable.from(chunked(writers[format](lines))), createWriteStream(path));
 }
 
-function* linesOf(count: number, data: Data, isPaidOut: boolean): Generator<WrittenLine> {
+function* linesOf(count: number, data: Data, format: StatementFormat): Generator<WrittenLine> {
+  const isPaidOut = format === 'psp';
   let number = 0;
   for (const { lines } of parts(count, data)) {
-    for (const line of lines) {
+    for (const made of lines) {
+      // MT940 says what moved, and has no place for what was taken off it.
+      const line = format === 'mt940' ? { ...made, amount: made.amount - made.fee, fee: 0n } : made;
       // One of the default columns of a settlement report, which needs a reference for each payment.
       const batch = isPaidOut ? `po_${Math.floor(number++ / 100)}` : line.batch;
       if (!isPaidOut || line.references.length > 0) yield { ...line, batch };
