@@ -63,7 +63,7 @@ function head(reconciliation: Reconciliation, open: readonly AgeingBucket[] | nu
   const has = open && `the source had ${open.length === 0 ? 'no open break' : openTotals(open)}`;
   const links = [
     ['subject', 'What was compared'],
-    ...(external === null ? [] : [['totals', 'Totals'] as const, ['pictures', 'Pictures'] as const]),
+    ...(external === null ? [] : [['totals', 'Totals'] as const, ['pictures', 'At a glance'] as const]),
     ...(kind === 'internal' ? [] : [['breaks', 'Breaks'] as const]),
     ...(external === null ? [] : [['matches', 'Matches to look at'] as const]),
     ['books', 'The books'],
@@ -145,7 +145,7 @@ function picturesSection(
   const bar = together === 1 ? 'a day' : `${together} days`;
   const hasMatches = RULES.some((rule) => byRule[rule] > 0);
   const isKnown = sureness.size > 0;
-  return html`<section id="pictures" aria-labelledby="pictures-title"><h2 id="pictures-title">Pictures</h2>
+  return html`<section id="pictures" aria-labelledby="pictures-title"><h2 id="pictures-title">At a glance</h2>
 <div class="pictures">
 <figure class="wide"><figcaption><b>Matched over time</b><span>Lines of the statement by their date, each bar ${bar}. Filled: matched. Hatched: not matched.</span></figcaption>
 ${overTime.length === 0 ? html`<p>The statement has no lines.</p>` : html`${scrolled('Matched over time', matchedOverTime(overTime))}${numbersOf(overTime)}`}</figure>

@@ -102,7 +102,7 @@ function itemCell(item: BreakItem | null): Markup {
 
 function statusWords({ status, resolution, comments }: Break): Markup {
   const last = comments.at(-1);
-  return html`${status}${resolution && html`<small>${resolutionWords(resolution)} (${dayText(dayOf(resolution.at))})</small>`}${last && html`<small>${last.by}: ${last.text}</small>`}`;
+  return html`${status}${resolution && html`<small>${resolutionWords(resolution)} (${dayText(dayOf(resolution.at))})</small>`}${last !== undefined && html`<small>${last.by}: ${last.text}</small>`}`;
 }
 
 export const MATCHES_HEAD = html`<div class="scroll" role="region" tabindex="0" aria-label="Matches to look at"><table data-tools>
