@@ -52,7 +52,7 @@ export async function* renderHtml(sources: ReportSources, reconciliation: Reconc
     yield* breaksSection(sources, reconciliation);
   }
   yield verificationSection(internal).text;
-  yield glossary().text;
+  if (kind === 'statement') yield glossary().text;
   yield foot(sources).text;
 }
 
@@ -62,12 +62,12 @@ function head(reconciliation: Reconciliation, open: readonly AgeingBucket[] | nu
   const period = config && `${dayText(config.from)} to ${dayText(config.to)}`;
   const has = open && `the source had ${open.length === 0 ? 'no open break' : openTotals(open)}`;
   const links = [
-    ['subject', 'What was compared'],
+    ['subject', kind === 'internal' ? 'What was verified' : 'What was compared'],
     ...(external === null ? [] : [['totals', 'Totals'] as const, ['pictures', 'At a glance'] as const]),
     ...(kind === 'internal' ? [] : [['breaks', 'Breaks'] as const]),
     ...(external === null ? [] : [['matches', 'Matches to look at'] as const]),
     ['books', 'The books'],
-    ['words', 'What the words mean'],
+    ...(kind === 'internal' ? [] : [['words', 'What the words mean'] as const]),
   ];
   return html`<!DOCTYPE html>
 <html lang="en">
@@ -149,7 +149,7 @@ function picturesSection(
 <div class="pictures">
 <figure class="wide"><figcaption><b>Matched over time</b><span>Lines of the statement by their date, each bar ${bar}. Filled: matched. Hatched: not matched.</span></figcaption>
 ${overTime.length === 0 ? html`<p>The statement has no lines.</p>` : html`${scrolled('Matched over time', matchedOverTime(overTime))}${numbersOf(overTime)}`}</figure>
-<figure class="wide"><figcaption><b>Open breaks by age and cause</b><span>All that are open of this source when this report is made, by the days since the money moved; the more, the darker.</span></figcaption>
+<figure class="wide"><figcaption><b>Open breaks by age and cause</b><span>All that are open of this source when this report is made, by the days since the money moved; the more, the stronger the shade.</span></figcaption>
 ${open.length === 0 ? html`<p>No break is open.</p>` : html`${scrolled('Open breaks by age and cause', ageingTable(open))}<p>${openTotals(open)}</p>`}</figure>
 <figure><figcaption><b>Matches by rule</b><span>Share of the matches${isKnown ? ', and how sure they are on average, where 1 is certain' : '; how sure they are is not kept of a dry run'}.</span></figcaption>
 ${hasMatches ? matchesByRule(byRule, sureness) : html`<p>Nothing was matched.</p>`}</figure>
@@ -187,7 +187,7 @@ async function* breaksSection(
     if (isCut) break;
   }
   if (shown > 0) yield TABLE_END.text;
-  else yield html`<p>None.</p>`.text;
+  else yield html`<p>${external === null ? 'None was kept.' : 'None.'}</p>`.text;
   yield html`${restOf(shown, opened, isCut, dryRun)}</section>
 `.text;
 }

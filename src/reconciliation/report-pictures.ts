@@ -30,7 +30,7 @@ interface Frame {
 }
 
 const DAYS_FRAME: Frame = { width: 1080, height: 240, left: 56, right: 12, top: 12, bottom: 30 };
-const TREND_FRAME: Frame = { width: 480, height: 230, left: 62, right: 22, top: 24, bottom: 30 };
+const TREND_FRAME: Frame = { width: 480, height: 230, left: 62, right: 64, top: 12, bottom: 30 };
 /** What is there is seen, however little of the whole it is. */
 const BAR_MIN = 3;
 const DATES_MAX = 8;
@@ -115,7 +115,6 @@ export function trend(points: readonly TrendPoint[]): Markup {
     return html`<circle class="point${isLast && ' this'}" cx="${round(x(at))}" cy="${round(y(shares[at]!))}" r="${isLast ? 5 : 3.5}"><title>${dayText(day)}: ${counted(matchedLines)} of ${plural(lines, 'line')}, ${percentText(matchedLines, lines)} (${id})</title></circle>`;
   });
   const last = points.at(-1)!;
-  const lastY = y(shares.at(-1)!);
   const path = shares.map((share, at) => `${round(x(at))},${round(y(share))}`).join(' ');
   const worst = points.reduce((least, one) =>
     one.matchedLines / one.lines < least.matchedLines / least.lines ? one : least,
@@ -125,8 +124,7 @@ export function trend(points: readonly TrendPoint[]): Markup {
     ...[floor, (floor + 1) / 2, 1].map((share) => gridLine(frame, y(share), `${Number((share * 100).toFixed(1))} %`)),
     html`<polyline class="trend" points="${path}"/>`,
     ...dots,
-    // Above the point, or below it where the line comes from there.
-    html`<text text-anchor="end" x="${frame.width - 8}" y="${round(lastY - 10)}">${percentText(last.matchedLines, last.lines)}</text>`,
+    html`<text x="${round(x(points.length - 1) + 12)}" y="${round(y(shares.at(-1)!) + 4)}">${percentText(last.matchedLines, last.lines)}</text>`,
     html`<text class="axis" x="${frame.left}" y="${frame.height - 8}">${dayText(points[0]!.day)}</text>`,
     points.length > 1
       ? html`<text class="axis" text-anchor="end" x="${frame.width - frame.right + 8}" y="${frame.height - 8}">${dayText(last.day)}</text>`

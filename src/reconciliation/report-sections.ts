@@ -22,14 +22,15 @@ ${isPartial && html`<p class="notice"><b>Not a result.</b> Whatever is listed be
 `;
 }
 
-export function subjectSection({ config, file, ...run }: Reconciliation): Markup {
-  const { id, source, startedBy, startedAt, finishedAt, attempts } = run;
+export function subjectSection({ config, file, external, ...run }: Reconciliation): Markup {
+  const { id, source, kind, startedBy, startedAt, finishedAt, attempts } = run;
+  const carried = external === null || file === null ? 0 : external.lines - file.lines;
   const compared = config && {
     period: `${dayText(config.from)} to ${dayText(config.to)}`,
     how: `dates up to ${plural(config.windowDays, 'day')} apart; the last ${plural(config.timingDays, 'day')} may come with the next statement`,
     account: config.account ?? 'all payments',
   };
-  return html`<section id="subject" aria-labelledby="subject-title"><h2 id="subject-title">What was compared</h2>
+  return html`<section id="subject" aria-labelledby="subject-title"><h2 id="subject-title">${kind === 'internal' ? 'What was verified' : 'What was compared'}</h2>
 <dl>
 <dt>Reconciliation</dt><dd><code>${id}</code></dd>
 <dt>Source</dt><dd>${source}</dd>
@@ -37,6 +38,7 @@ export function subjectSection({ config, file, ...run }: Reconciliation): Markup
 <dt>Finished</dt><dd>${finishedAt === null ? 'not yet' : timeText(finishedAt)}${attempts > 1 && `, at attempt ${attempts}`}</dd>
 ${compared && html`<dt>Period</dt><dd>${compared.period}</dd><dt>In the ledger</dt><dd>${compared.account}<small>${compared.how}</small></dd>`}
 ${file === null ? html`<dt>Statement</dt><dd>none: the ledger was verified against itself</dd>` : fileEntries(file)}
+${carried > 0 && html`<dt>And</dt><dd>${plural(carried, 'line')} of earlier statements, still open until then</dd>`}
 </dl>
 ${file !== null && statementsTable(file.statements)}
 </section>
@@ -54,7 +56,7 @@ function statementsTable(statements: readonly StatementInfo[]): Markup | null {
     amount === null || currency === null ? 'not said' : moneyWithCurrency(amount, currency);
   const rows = statements.slice(0, LISTED_MAX).map(({ id, account, currency, from, to, opening, closing, lines }) => {
     const moved = opening === null || closing === null ? null : closing - opening;
-    return html`<tr><th scope="row" class="text">${id ?? 'without a number'}</th><td class="text">${account ?? 'not said'}</td><td>${from === null ? '–' : `${dayText(from)} to ${dayText(to ?? from)}`}</td><td class="number">${balance(opening, currency)}</td><td class="number">${balance(closing, currency)}</td><td class="number">${balance(moved, currency)}</td><td class="number">${counted(lines)}</td></tr>
+    return html`<tr><th scope="row" class="text">${id ?? 'without a number'}</th><td class="text">${account ?? 'not said'}</td><td class="nowrap">${from === null ? '–' : `${dayText(from)} to ${dayText(to ?? from)}`}</td><td class="number">${balance(opening, currency)}</td><td class="number">${balance(closing, currency)}</td><td class="number">${balance(moved, currency)}</td><td class="number">${counted(lines)}</td></tr>
 `;
   });
   const left = statements.length - rows.length;

@@ -19,6 +19,7 @@ h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
 p { margin: 0 0 .75rem; max-width: 60rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1.25rem; margin: 1.25rem 0; }
 .soft, .period { color: var(--soft); }
+.scroll + p { margin-top: .6rem; }
 .verdict { display: flex; gap: .9rem; align-items: flex-start; background: var(--card); border: 1px solid var(--line);
   border-left: 6px solid var(--soft); border-radius: 8px; padding: 1rem 1.25rem; margin: 1rem 0 0; }
 .verdict p { margin: 0; font-size: 1.1rem; }
@@ -32,7 +33,7 @@ a { color: var(--accent); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.25rem; margin: 0; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
-.glossary { grid-template-columns: minmax(9rem, 16rem) 1fr; }
+.glossary { grid-template-columns: minmax(9rem, 18rem) 1fr; }
 .glossary dt { color: var(--ink); font-weight: 600; }
 .scroll { overflow-x: auto; }
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
@@ -44,8 +45,10 @@ tbody th { font-weight: 400; }
 tbody tr:nth-child(even) { background: var(--zebra); }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .nowrap { white-space: nowrap; }
-.text { overflow-wrap: anywhere; min-width: 9rem; }
+.text { overflow-wrap: anywhere; min-width: 7rem; } .reference { min-width: 17rem; } .cause { min-width: 6.5rem; }
+table[data-tools] :is(th, td) { padding-inline: .45rem; }
 td small, th small, dd small { display: block; color: var(--soft); font-size: .8rem; }
+td small code { font-size: .66rem; white-space: nowrap; }
 code { font: .92em ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; overflow-wrap: anywhere; }
 .hash { font-size: .8rem; }
 .pictures { display: grid; grid-template-columns: 1fr 1fr; gap: 1.75rem 2.5rem; }
@@ -80,18 +83,21 @@ summary { cursor: pointer; color: var(--soft); }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; text-align: inherit; cursor: pointer; }
 th button:hover, th button:focus-visible { color: var(--ink); text-decoration: underline; }
 th[aria-sort="ascending"] button::after { content: " ▲"; } th[aria-sort="descending"] button::after { content: " ▼"; }
-@media (max-width: 56rem) { .pictures { grid-template-columns: 1fr; } }
-@media (max-width: 40rem) { main, header, footer { padding: 0 .75rem; } header { padding-top: 1rem; } section { padding: .9rem; }
+@media screen and (max-width: 56rem) { .pictures { grid-template-columns: 1fr; } }
+@media screen and (max-width: 40rem) { main, header, footer { padding: 0 .75rem; } header { padding-top: 1rem; } section { padding: .9rem; }
   dl, .glossary { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .6rem; } }
 @page { size: A4; margin: 14mm 12mm; }
+@page wide { size: A4 landscape; }
 @media print {
   :root { color-scheme: light; --page: #ffffff; --card: #ffffff; --ink: #000000; --soft: #444444; --line: #bbbbbb;
     --accent: #1d6a96; --accent-rgb: 29 106 150; --alert: #a84300; --good: #19703d; --bad: #b3261e; --zebra: #ffffff; }
-  body { font-size: 9.5pt; } table { font-size: 7.5pt; } th, td { padding: .2rem .3rem; } .text { min-width: 0; }
+  body { font-size: 9.5pt; } table { font-size: 7.5pt; } th, td { padding: .2rem .3rem; } 
+  .text { min-width: 22mm; } .cause { min-width: 0; } .reference { min-width: 48mm; }
   main, header, footer { max-width: none; padding: 0; } section { border: 0; padding: 0; margin: 6mm 0; }
   nav, .tools, details { display: none; } .scroll { overflow: visible; }
-  .nowrap, .number { white-space: normal; } .wide svg { min-width: 0; }
-  h2, h3, figcaption, caption { break-after: avoid; } tr, figure, .verdict { break-inside: avoid; } thead { display: table-header-group; }
+  td small, th small { font-size: .92em; } td small code { font-size: .9em; } .wide svg { min-width: 0; }
+  #breaks, #matches { page: wide; } .pictures { gap: 6mm 8mm; }
+  h2, h3, figcaption, caption { break-after: avoid; } tr, figure, .verdict { break-inside: avoid; } thead { display: table-header-group; break-inside: avoid; }
   .heat td, svg * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `;

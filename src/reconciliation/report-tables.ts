@@ -29,7 +29,7 @@ const SHADES = 4;
 /** Lines and items of one match that are named. */
 const NAMED_MAX = 4;
 
-/** A table that is a picture: the more there are, the darker. */
+/** A table that is a picture: the more there are, the stronger the shade. */
 export function ageingTable(rows: readonly AgeingBucket[]): Markup {
   const countOf = (cause: string | null, age: number | null) =>
     rows
@@ -78,8 +78,8 @@ export function breakRow(one: Break, { clock }: ReportSources): Markup {
   const age = ageDays(one, clock);
   const expected = expectedBy === null ? null : html`<small>may come until ${dayText(expectedBy)}</small>`;
   return html`<tr><td class="number" data-key="${position}">${counted(position)}</td>
-<th scope="row">${CAUSE_WORDS[cause].name}${expected}<small><code>${id}</code></small></th>
-<td class="text">${reference ?? '–'}${line !== null && line.text !== '' && html`<small>${line.text}</small>`}</td>
+<th scope="row" class="cause">${CAUSE_WORDS[cause].name}${expected}</th>
+<td class="text reference">${reference ?? '–'}${line !== null && line.text !== '' && html`<small>${line.text}</small>`}<small><code>${id}</code></small>${item !== null && html`<small><code>${item.id}</code></small>`}</td>
 ${lineCell(line)}${itemCell(item)}
 <td class="number" data-key="${difference === null ? '' : String(difference)}">${difference === null ? '–' : moneyWithCurrency(difference, currency)}</td>
 <td class="number" data-key="${age}">${plural(age, 'day')}</td>
@@ -96,8 +96,8 @@ function lineCell(line: BreakLine | null): Markup {
 
 function itemCell(item: BreakItem | null): Markup {
   if (item === null) return html`<td class="number" data-key="">–</td>`;
-  const { amount, currency, at, kind, id, direction } = item;
-  return html`<td class="number" data-key="${amount}">${moneyWithCurrency(amount, currency)}<small>${dayText(dayOf(new Date(at)))}${direction && ` · ${direction}`}</small><small>${kind}</small><small><code>${id}</code></small></td>`;
+  const { amount, currency, at, kind, direction } = item;
+  return html`<td class="number" data-key="${amount}">${moneyWithCurrency(amount, currency)}<small>${dayText(dayOf(new Date(at)))}${direction && ` · ${direction}`}</small><small>${kind}</small></td>`;
 }
 
 function statusWords({ status, resolution, comments }: Break): Markup {
@@ -121,7 +121,7 @@ export function matchRow({
   items,
 }: PositionedMatch): Markup {
   const there = [...lines.map(counted), ...breaks.map((id) => `of ${id}`)];
-  return html`<tr><td class="number" data-key="${position}">${counted(position)}</td><th scope="row">${RULE_WORDS[rule].name}</th><td data-key="${confidence}">${confidenceWords(confidence)}</td><td class="number" data-key="${amount}">${moneyWithCurrency(amount, currency)}</td><td class="text">${some(there)}</td><td class="text"><code>${some(items)}</code></td></tr>
+  return html`<tr><td class="number" data-key="${position}">${counted(position)}</td><th scope="row" class="nowrap">${RULE_WORDS[rule].name}</th><td class="nowrap" data-key="${confidence}">${confidenceWords(confidence)}</td><td class="number" data-key="${amount}">${moneyWithCurrency(amount, currency)}</td><td class="text">${some(there)}</td><td class="text"><code>${some(items)}</code></td></tr>
 `;
 }
 

@@ -155,7 +155,7 @@ interface Verdict {
 
 /** What there is to know, if only one sentence is read. */
 export function verdictOf(reconciliation: Reconciliation): Verdict {
-  const { status, ok, failure, step, external, dryRun } = reconciliation;
+  const { status, kind, ok, failure, step, external, dryRun } = reconciliation;
   if (status === 'failed') {
     const sentence = `It could not be carried out, and what it would have found is not known: ${failure ?? 'the cause is not known'}.`;
     return { tone: 'bad', word: 'Failed', sentence };
@@ -163,6 +163,13 @@ export function verdictOf(reconciliation: Reconciliation): Verdict {
   if (status === 'running') {
     const sentence = `It is not finished (${step === null ? 'waiting' : STEP_WORDS[step]}): what stands here is not complete.`;
     return { tone: 'unknown', word: 'Running', sentence };
+  }
+  if (kind === 'internal') {
+    return {
+      tone: ok ? 'good' : 'bad',
+      word: ok ? 'Sound' : 'NOT sound',
+      sentence: `${capitalized(booksSentence(reconciliation))}.`,
+    };
   }
   const parts = external === null ? [] : [linesSentence(external, dryRun), breaksSentence(external, dryRun)];
   return {
