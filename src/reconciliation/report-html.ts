@@ -45,7 +45,7 @@ export async function* renderHtml(sources: ReportSources, reconciliation: Reconc
     yield totalsSection(external.totals).text;
     const looked = await lookThrough(matchPages(sources, reconciliation.id));
     const points = await trendOf(sources, reconciliation, external);
-    yield picturesSection(external, open ?? [], looked.sureness, points).text;
+    yield picturesSection(reconciliation, external, open ?? [], looked.sureness, points).text;
     yield* breaksSection(sources, reconciliation);
     yield matchesSection(reconciliation, looked).text;
   } else if (kind === 'statement') {
@@ -136,6 +136,7 @@ function pointOf(id: string, { to, lines, matchedLines }: External): TrendPoint 
 }
 
 function picturesSection(
+  { dryRun }: Reconciliation,
   { overTime, byRule, lines, matchedLines }: External,
   open: readonly AgeingBucket[],
   sureness: LookedThrough['sureness'],
@@ -144,14 +145,16 @@ function picturesSection(
   const together = daysTogether(overTime);
   const bar = together === 1 ? 'a day' : `${together} days`;
   const hasMatches = RULES.some((rule) => byRule[rule] > 0);
-  const isKnown = sureness.size > 0;
+  const sure = dryRun
+    ? '; how sure they are is not kept of a dry run'
+    : ', and how sure they are on average, where 1 is certain';
   return html`<section id="pictures" aria-labelledby="pictures-title"><h2 id="pictures-title">At a glance</h2>
 <div class="pictures">
 <figure class="wide"><figcaption><b>Matched over time</b><span>Lines of the statement by their date, each bar ${bar}. Filled: matched. Hatched: not matched.</span></figcaption>
 ${overTime.length === 0 ? html`<p>The statement has no lines.</p>` : html`${scrolled('Matched over time', matchedOverTime(overTime))}${numbersOf(overTime)}`}</figure>
 <figure class="wide"><figcaption><b>Open breaks by age and cause</b><span>All that are open of this source when this report is made, by the days since the money moved; the more, the stronger the shade.</span></figcaption>
 ${open.length === 0 ? html`<p>No break is open.</p>` : html`${scrolled('Open breaks by age and cause', ageingTable(open))}<p>${openTotals(open)}</p>`}</figure>
-<figure><figcaption><b>Matches by rule</b><span>Share of the matches${isKnown ? ', and how sure they are on average, where 1 is certain' : '; how sure they are is not kept of a dry run'}.</span></figcaption>
+<figure><figcaption><b>Matches by rule</b><span>Share of the matches${sure}.</span></figcaption>
 ${hasMatches ? matchesByRule(byRule, sureness) : html`<p>Nothing was matched.</p>`}</figure>
 <figure><figcaption><b>Matched share over time</b><span>Of this source’s last ${points.length > 1 ? plural(points.length, 'reconciliation') : 'reconciliations'}; the filled point is this one. The scale need not begin at 0 %.</span></figcaption>
 ${points.length > 1 ? trend(points) : html`<p>${percentText(matchedLines, lines)}; there is no earlier one to compare with.</p>`}</figure>

@@ -195,7 +195,7 @@ function linesSentence({ lines, matchedLines }: External, dryRun: boolean): stri
 function breaksSentence({ breaksOpened, openedByCause: { timing } }: External, dryRun: boolean): string {
   if (breaksOpened === 0) return dryRun ? 'no break would be opened' : 'no new breaks';
   const needing = breaksOpened - timing;
-  const need = dryRun ? 'would need' : needing === 1 ? 'needs' : 'need';
+  const need = dryRun ? 'would need' : needing > 1 ? 'need' : 'needs';
   const waiting =
     timing === 0 ? '' : `, ${counted(timing)} may still settle by ${timing === 1 ? 'itself' : 'themselves'}`;
   return `${needing === 0 ? 'no break' : plural(needing, 'break')} ${need} somebody${waiting}`;
