@@ -96,6 +96,8 @@ th[aria-sort="ascending"] button::after { content: " ▲"; } th[aria-sort="desce
   main, header, footer { max-width: none; padding: 0; } section { border: 0; padding: 0; margin: 6mm 0; }
   nav, .tools, details { display: none; } .scroll { overflow: visible; }
   td small, th small { font-size: .92em; } td small code { font-size: .9em; } .wide svg { min-width: 0; }
+  /* Headings with a button as a box in them would not be repeated on every page. */
+  th button { display: contents; }
   #breaks, #matches { page: wide; } .pictures { gap: 6mm 8mm; }
   h2, h3, figcaption, caption { break-after: avoid; } tr, figure, .verdict { break-inside: avoid; } thead { display: table-header-group; break-inside: avoid; }
   .heat td, svg * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
