@@ -35,7 +35,7 @@ const TREND_POINTS = 30;
 /** So many are looked through for them: others are dry runs, or of no statement. */
 const TREND_LOOKED_AT = 90;
 
-/** In the order in which it is read, so that the verdict is there before a million matches have been looked through. */
+/** A piece for each part: the verdict is sent before a million matches have been looked through. */
 export async function* renderHtml(sources: ReportSources, reconciliation: Reconciliation): AsyncGenerator<string> {
   const { external, internal, kind, source } = reconciliation;
   const open = kind === 'statement' ? await sources.breaks.ageing(source) : null;
@@ -118,7 +118,7 @@ async function lookThrough(pages: AsyncIterable<readonly PositionedMatch[]>): Pr
 /** Those before it that have compared lines, oldest first, and it. */
 async function trendOf(
   { reconciliations }: ReportSources,
-  { id, source, config }: Reconciliation,
+  { id, source }: Reconciliation,
   external: External,
 ): Promise<TrendPoint[]> {
   if (external.lines === 0) return [];
@@ -128,7 +128,7 @@ async function trendOf(
     .flatMap((one) => (one.external === null || one.external.lines === 0 ? [] : [pointOf(one.id, one.external)]))
     .slice(0, TREND_POINTS - 1)
     .reverse();
-  return [...before, { ...pointOf(id, external), day: config?.to ?? external.to }];
+  return [...before, pointOf(id, external)];
 }
 
 function pointOf(id: string, { to, lines, matchedLines }: External): TrendPoint {
@@ -184,7 +184,7 @@ async function* breaksSection(
   for await (const page of breakPages(sources, id)) {
     if (shown === 0) yield BREAKS_HEAD.text;
     const rows = page.slice(0, BREAKS_SHOWN - shown);
-    for (const one of rows) yield breakRow(one, sources).text;
+    yield rows.map((one) => breakRow(one, sources).text).join('');
     shown += rows.length;
     isCut = rows.length < page.length;
     if (isCut) break;

@@ -15,8 +15,12 @@ export type ReportFormat = (typeof REPORT_FORMATS)[number];
 /** Characters that are given out together: a piece for each row would cost more than the row. */
 const PIECE = 65_536;
 
-type Render = (sources: ReportSources, reconciliation: Reconciliation) => AsyncGenerator<string>;
-const RENDER: Readonly<Record<ReportFormat, Render>> = { json: renderJsonReport, csv: renderCsv, html: renderHtml };
+type Render = (sources: ReportSources, reconciliation: Reconciliation) => AsyncIterable<string>;
+const RENDER: Readonly<Record<ReportFormat, Render>> = {
+  json: (sources, reconciliation) => together(renderJsonReport(sources, reconciliation)),
+  csv: (sources, reconciliation) => together(renderCsv(sources, reconciliation)),
+  html: renderHtml,
+};
 
 /**
  * In pieces: a report may list 100,000 breaks and a million matches. What is read later may be newer than what was read
@@ -32,7 +36,7 @@ export async function renderReport(
   clock: Clock = Date,
 ): Promise<AsyncIterable<string>> {
   const reconciliation = await reconciliations.get(id);
-  return together(RENDER[format]({ reconciliations, breaks, clock }, reconciliation));
+  return RENDER[format]({ reconciliations, breaks, clock }, reconciliation);
 }
 
 /** `{"reconciliation": {…}, "breaks": […], "matches": […], "ageing": […]}`, as the interface for programs has them. */
