@@ -97,7 +97,7 @@ export class Reconciliations {
         ...{ ...rest, source, config, signal: this.#closing.signal },
         onProgress: (done) => onProgress?.({ phase: 'statement', done, of: null }),
       });
-      return imported.isKnown ? await this.#again(imported) : imported;
+      return imported.isKnown ? await this.#again(imported, config) : imported;
     } finally {
       this.#imports--;
     }
@@ -189,19 +189,22 @@ export class Reconciliations {
     await Promise.all(this.#working.values());
   }
 
-  async #again({ reconciliation }: Imported): Promise<Imported> {
+  /** `config`: as the settings are now. What has begun to be kept is gone on with as it was begun, or it would differ. */
+  async #again({ reconciliation }: Imported, config: SourceConfig): Promise<Imported> {
     const { id, status } = reconciliation;
     if (status !== 'failed') return { reconciliation, isKnown: true };
-    const anew = {
-      status: 'running',
-      attempts: 0,
-      failure: null,
-      finishedAt: null,
-      asOf: null,
-      internal: null,
-    } as const;
-    await this.deps.store.update(id, anew);
+    const { step, attempts, finishedAt, ok, failure, internal } = begun(id, reconciliation, this.deps.clock);
+    const { from, to } = reconciliation.config!;
+    const anew = (await this.#isKeptInPart(id)) ? {} : { asOf: null, config: { ...config, from, to } };
+    await this.deps.store.update(id, { ...anew, status: 'running', step, attempts, finishedAt, ok, failure, internal });
     return { reconciliation: await this.get(id), isKnown: true };
+  }
+
+  async #isKeptInPart(id: string): Promise<boolean> {
+    const matches = await this.deps.store.matches(id, { limit: 1 });
+    return (
+      matches.data.length > 0 || (await this.deps.breaks.list({ reconciliation: id }, { limit: 1 })).data.length > 0
+    );
   }
 
   async #makeSureThereIsRoom(): Promise<void> {

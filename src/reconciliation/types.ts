@@ -59,7 +59,7 @@ export interface Reconciliation {
   /** The time of the schedule that began it; null: somebody did. */
   readonly scheduledFor: Date | null;
   readonly finishedAt: Date | null;
-  /** Nothing broken in the ledger, and no break of the source is open but what may come with the next statement. */
+  /** Nothing broken in the ledger, and no break opened but for what may come with the next statement. */
   readonly ok: boolean | null;
   /** Why it failed, for people. */
   readonly failure: string | null;

@@ -92,6 +92,7 @@ export function reconciliation(change: Partial<Reconciliation> = {}): Reconcilia
     },
     config: { ...sourceSchema.parse({}), from, to },
     ...{ asOf: [{ book: 0, height: 1_210 }], attempts: 1, internal: verified(), external: external(), preview: null },
+    ...{ scheduledFor: null, progress: null },
     ...change,
   };
 }
