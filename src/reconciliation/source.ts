@@ -4,12 +4,12 @@ import { DEFAULT_RULES, days, ruleSchema } from '../matching/rules.ts';
 import { csvMapping } from '../statements/mapping.ts';
 import { STATEMENT_FORMATS } from '../statements/reader.ts';
 
-export const SOURCE_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
+const SOURCE_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 /** What statements are of whose source nobody names. */
 export const DEFAULT_SOURCE = 'default';
 const SOURCES_MAX = 200;
 
-export const accountPattern = z
+const accountPattern = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]{0,127}\*?$/, 'must be the id of an account, or its beginning and *');
 
@@ -46,7 +46,7 @@ const fileSchema = z.strictObject({
 });
 
 /** Something that was asked for names a source that there is none of. */
-export class UnknownSource extends Error {
+class UnknownSource extends Error {
   override readonly name = 'UnknownSource';
   readonly code = 'unknown_source';
 }
