@@ -9,8 +9,6 @@ import type { BreakStore, LedgerItems, NoticeOf, NoticeSink, ReconciliationStore
 import { SettledIds } from './settled-ids.ts';
 import type { Break, External, KeptMatch, Reconciliation, RunProgress, Step } from './types.ts';
 
-/** How far outside of the period the ledger is looked at, so that what was booked on a wrong date is found. */
-const SEARCH_DAYS = 30;
 const MATCHES_AT_ONCE = 1_000;
 const BREAKS_AT_ONCE = 500;
 const PREVIEW_MAX = 500;
@@ -97,10 +95,10 @@ export class Run {
   async #compare(): Promise<ComparedStatement> {
     const { reconciliation, deps } = this;
     const { config, file, asOf } = reconciliation;
-    const { from, to, windowDays, timingDays, rules } = config!;
+    const { from, to, windowDays, timingDays, searchDays, rules } = config!;
     const comparison = new Comparison({ from, to, windowDays, timingDays, rules });
     const carried = await Carried.read(deps.breaks, reconciliation);
-    const days = { from: from - SEARCH_DAYS, to: to + SEARCH_DAYS };
+    const days = { from: from - searchDays, to: to + searchDays };
     const settled = new SettledIds();
     for await (const ids of deps.store.settledItems(reconciliation.source, days, reconciliation.id)) {
       for (const id of ids) settled.add(id);
