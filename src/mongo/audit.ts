@@ -1,26 +1,17 @@
-import { BSON, type Collection, type Db } from 'mongodb';
+import type { Collection, Db } from 'mongodb';
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
 import type { ViewName } from '../payments/ports.ts';
 import type { MatchablePayment, PostedPaymentsPort } from '../reconciliation/ports.ts';
-import type {
-  AuditedAccount,
-  AuditedBlock,
-  AuditPort,
-  BookTip,
-  EntryPlace,
-  PaymentRow,
-  UnreadableBlock,
-} from '../verification/ports.ts';
+import type { AuditedAccount, AuditPort, BookTip, EntryPlace, PaymentRow, RawBlock } from '../verification/ports.ts';
 import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
-import { type BlockDocument, decodeBlock, hashOfBytes, indexFault, toNumber } from './block-codec.ts';
+import { type BlockDocument, toNumber } from './block-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type ClaimDocument, decodeClaim } from './claim-codec.ts';
 import { CLAIMS, MongoClaims } from './claims.ts';
 import { JOURNAL } from './journal.ts';
 import { MongoJournalQueries } from './journal-queries.ts';
 import { PAYMENTS, type PaymentDocument } from './payments-view.ts';
-
-const NO_HASH = new Uint8Array(0);
+import { StoredBytes } from './stored-bytes.ts';
 
 /** The stored ledger as verification and reconciliation read it: in bulk, by cursors, never all at once. */
 export class MongoAudit implements AuditPort, PostedPaymentsPort {
@@ -52,10 +43,10 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
     }
   }
 
-  async *blocks(book: number, toHeight: number): AsyncIterable<AuditedBlock | UnreadableBlock> {
-    const range = { $gte: { book, height: 0n }, $lte: { book, height: BigInt(toHeight) } };
+  async *blocks(book: number, fromHeight: number, toHeight: number): AsyncIterable<RawBlock> {
+    const range = { $gte: { book, height: BigInt(fromHeight) }, $lte: { book, height: BigInt(toHeight) } };
     const cursor = this.#blocks.find({ _id: range }, { raw: true }).sort({ _id: 1 });
-    for await (const bytes of cursor as unknown as AsyncIterable<Buffer>) yield auditedBlock(bytes);
+    for await (const bytes of cursor as unknown as AsyncIterable<Buffer>) yield new StoredBytes(bytes);
   }
 
   async *paymentRows(book: number, toHeight: number): AsyncIterable<PaymentRow> {
@@ -90,17 +81,5 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
     // What is held has not been paid, and of what was captured in parts only those have.
     const paid = this.#payments.find({ amountCaptured: { $gt: 0n }, createdAt: { $gte: from, $lt: to } });
     for await (const { _id, ...payment } of paid) yield { id: _id, ...payment, amount: payment.amountCaptured };
-  }
-}
-
-function auditedBlock(bytes: Buffer): AuditedBlock | UnreadableBlock {
-  let document: BlockDocument | undefined;
-  try {
-    document = BSON.deserialize(bytes, { useBigInt64: true }) as BlockDocument;
-    const block = decodeBlock(document);
-    return { block, recomputedHash: hashOfBytes(bytes) ?? NO_HASH, indexFault: indexFault(document, block) };
-  } catch (error) {
-    const unreadable = error instanceof Error ? error.message : String(error);
-    return { height: Number(document?._id?.height ?? 0), unreadable };
   }
 }

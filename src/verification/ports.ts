@@ -8,6 +8,7 @@ import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
 import type { Account, EntryPart, StoredBlock } from '../ledger/types.ts';
 import type { ViewName } from '../payments/ports.ts';
 import type { PaymentView } from '../payments/types.ts';
+import type { AccountNumbers, BlockColumns } from './block-columns.ts';
 
 /** The highest block of a book. */
 export interface BookTip {
@@ -23,9 +24,21 @@ export interface AuditedBlock {
   readonly indexFault: string | null;
 }
 
+/** A document of the journal as it is stored, not decoded yet. */
+export interface RawBlock {
+  /**
+   * Reads it into columns, after emptying them. False: it is not wholly in its exact form, its bytes do not hash to its
+   * hash, the index does not find it, or it posts to accounts without a number: look at it decoded. Never throws.
+   */
+  scan(into: BlockColumns, accounts: AccountNumbers): boolean;
+  /** Decodes and hashes it; never throws. */
+  audited(): AuditedBlock | UnreadableBlock;
+}
+
 /** A document of the journal that is no block any more: a field is missing or of the wrong type. */
 export interface UnreadableBlock {
-  readonly height: number;
+  /** Null: not even that can be read. */
+  readonly height: number | null;
   /** Why, for people. */
   readonly unreadable: string;
 }
@@ -68,8 +81,8 @@ export interface AuditPort {
   tips(): Promise<readonly BookTip[]>;
   /** Every account once, in any order. */
   accounts(): AsyncIterable<AuditedAccount>;
-  /** The blocks of a book from the lowest up to `toHeight`, ascending by height. */
-  blocks(book: number, toHeight: number): AsyncIterable<AuditedBlock | UnreadableBlock>;
+  /** The blocks of a book with `fromHeight <= height <= toHeight`, ascending by height. */
+  blocks(book: number, fromHeight: number, toHeight: number): AsyncIterable<RawBlock>;
   /** The rows of the read model with `height <= toHeight`, ascending by height; any order within a height. */
   paymentRows(book: number, toHeight: number): AsyncIterable<PaymentRow>;
   /** Every claim once, in any order. */

@@ -45,12 +45,12 @@ export class ReadModelCheck {
   }
 
   async take(audited: AuditedBlock | UnreadableBlock): Promise<void> {
-    const height = 'unreadable' in audited ? audited.height : audited.block.height;
+    const height = 'unreadable' in audited ? (audited.height ?? this.#height + 1) : audited.block.height;
     if ('unreadable' in audited || height !== this.#height + 1) this.#isIncomplete = true;
     this.#height = height;
     if ('unreadable' in audited) {
       // What the block held is not known: its rows are neither right nor wrong.
-      for await (const row of this.#upTo(audited.height)) if (row.height < audited.height) this.#unfounded(row);
+      for await (const row of this.#upTo(height)) if (row.height < height) this.#unfounded(row);
       return;
     }
     const { block } = audited;

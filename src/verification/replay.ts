@@ -1,14 +1,15 @@
-import { type Entry, type Posting, postingsIn, REJECTION_REASONS } from '../ledger/types.ts';
+import { type Entry, type Posting, postingsIn } from '../ledger/types.ts';
+import { BlockColumns, ENTRY } from './block-columns.ts';
 import type { BreakFound, BreakList } from './breaks.ts';
-import { mayPostNothing, namesAccountTwice, unbalanced, withoutSuspense } from './entry-shape.ts';
+import { unbalanced } from './entry-shape.ts';
 import { type Before, LifeCycleReplay } from './life-cycle.ts';
-import type { AuditedBlock, UnreadableBlock } from './ports.ts';
+import type { AuditedBlock, RawBlock, UnreadableBlock } from './ports.ts';
 import { isBalance, type ReplayTable } from './replay-table.ts';
 import type { SettlementTable } from './settlement-table.ts';
+import { reportShape } from './shape-report.ts';
 import type { SystemAccounts } from './system-accounts.ts';
 
 const GENESIS: Uint8Array = new Uint8Array(32);
-const KNOWN_REASONS: ReadonlySet<string> = new Set(REJECTION_REASONS);
 
 interface Balances {
   readonly posted: bigint;
@@ -50,6 +51,8 @@ export class BookReplay {
   #heldOn: string | undefined;
   /** How much more; null: nobody can tell, so that what its posting says is taken. */
   #heldMore: bigint | null = null;
+  readonly #columns = new BlockColumns();
+  readonly #stretchHere: { readonly book: number; stretch: number };
   /** Of the block at hand: what its entries were decided on that settle or change something, by their index. */
   readonly before = new Map<number, Before>();
   blocks = 0;
@@ -64,6 +67,7 @@ export class BookReplay {
 
   constructor({ book, table, breaks, system, settlements, snapshotsUpTo }: ReplayOptions) {
     this.book = book;
+    this.#stretchHere = { book, stretch: 0 };
     this.table = table;
     this.breaks = breaks;
     this.system = system;
@@ -83,12 +87,89 @@ export class BookReplay {
     return this.#hash;
   }
 
-  take(audited: AuditedBlock | UnreadableBlock): void {
+  /**
+   * Takes in the next block of the journal. What is ordinary and in order is judged by its columns; of all else, and so
+   * of whatever may be a break, there is one judge: the code that looks at it decoded.
+   */
+  take(raw: RawBlock): void {
     this.blocks++;
     this.before.clear();
+    const columns = this.#columns;
+    if (raw.scan(columns, this.table) && this.#isLinked(columns)) this.#takeColumns(columns, raw);
+    else this.#takeDecoded(raw.audited());
+  }
+
+  /** Does a block whose bytes are right follow from the one below it? */
+  #isLinked({ height, prev, at, term, kind, entries, postingsBelow, book }: BlockColumns): boolean {
+    if (book !== this.book || height !== this.#height + 1 || at < this.#at || term < this.#term) return false;
+    if (this.#hash !== null && !sameBytes(prev, this.#hash) && !sameBytes(prev, this.#recomputedHash)) return false;
+    if (this.#postingsBelow !== null && postingsBelow !== this.#postingsBelow) return false;
+    return kind === 'entries' || entries === 0;
+  }
+
+  #takeColumns(columns: BlockColumns, raw: RawBlock): void {
+    this.#standAt(columns, columns.hash, columns.postingsBelow + columns.postingsInAll);
+    this.#stretchHere.stretch = this.#stretch;
+    const { what, ends, others, entries, height } = columns;
+    let decoded: AuditedBlock | UnreadableBlock | null = null;
+    let from = 0;
+    for (let i = 0; i < entries; i++) {
+      const to = ends[i]!;
+      const isDone = what[i] === ENTRY.ordinary ? this.#takeOrdinary(columns, from, to) : what[i] === ENTRY.rejected;
+      from = to;
+      if (isDone) {
+        this.entries++;
+        continue;
+      }
+      const other = others.get(i);
+      if (other !== undefined) {
+        this.#takeAny(i, height, other);
+        continue;
+      }
+      decoded ??= raw.audited();
+      if ('unreadable' in decoded) throw new Error(`block ${height} can be read, and cannot: ${decoded.unreadable}`);
+      this.#takeAny(i, height, decoded.block.entries[i]!);
+    }
+  }
+
+  /** Takes in the postings of an ordinary entry, when all of it is in order; else changes nothing and answers false. */
+  #takeOrdinary(columns: BlockColumns, from: number, to: number): boolean {
+    const { slot, amount, posted, currency, height } = columns;
+    const { table } = this;
+    let sum = 0;
+    for (let i = from; i < to; i++) {
+      if (!table.isInOrder(slot[i]!, this.#stretchHere, columns, i) || currency[i] !== currency[from]) return false;
+      sum += amount[i]!;
+      if (Math.abs(sum) > Number.MAX_SAFE_INTEGER) return false;
+      for (let j = from; j < i; j++) if (slot[j] === slot[i]) return false;
+    }
+    if (sum !== 0) return false;
+    for (let i = from; i < to; i++) {
+      table.checkSnapshotBefore(height, this.snapshotsUpTo, slot[i]!, this.breaks);
+      table.setPosted(slot[i]!, posted[i]!);
+    }
+    this.postings += to - from;
+    return true;
+  }
+
+  #standAt(
+    { height, at, term }: Pick<BlockColumns, 'height' | 'at' | 'term'>,
+    hash: Uint8Array,
+    postings: number,
+  ): void {
+    this.#height = height;
+    this.#hash = hash;
+    this.#recomputedHash = hash;
+    this.#at = at;
+    this.#term = term;
+    this.#postingsBelow = postings;
+  }
+
+  #takeDecoded(audited: AuditedBlock | UnreadableBlock): void {
     if ('unreadable' in audited) {
-      if (this.#follow(audited.height)) this.#lost(audited.height);
-      this.#broken(audited.height, {
+      const height = audited.height ?? this.#height + 1;
+      if (this.#follow(height)) this.#lost(height);
+      this.#broken(height, {
         kind: 'unreadable_block',
         message: `the block cannot be read: ${audited.unreadable}`,
       });
@@ -98,19 +179,16 @@ export class BookReplay {
     if (!this.#follow(block.height)) return;
     this.#checkLinks(audited);
     this.#checkPlace(audited);
-    this.#height = block.height;
-    this.#hash = block.hash;
+    this.#standAt(block, block.hash, block.postingsBelow + postingsIn(block));
     this.#recomputedHash = recomputedHash;
-    this.#at = block.at;
-    this.#term = block.term;
-    this.#postingsBelow = block.postingsBelow + postingsIn(block);
     const { entries, height } = block;
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]!;
-      if (entry.settlement !== undefined || entry.changed !== undefined) this.#takeLifeCycle(i, entry);
-      this.#takeEntry(height, entry);
-      this.#heldOn = undefined;
-    }
+    for (let i = 0; i < entries.length; i++) this.#takeAny(i, height, entries[i]!);
+  }
+
+  #takeAny(index: number, height: number, entry: Entry): void {
+    if (entry.settlement !== undefined || entry.changed !== undefined) this.#takeLifeCycle(index, entry);
+    this.#takeEntry(height, entry);
+    this.#heldOn = undefined;
   }
 
   /** The journal ended: does it reach the tip it was said to have? */
@@ -206,51 +284,11 @@ export class BookReplay {
 
   #takeEntry(height: number, entry: Entry): void {
     this.entries++;
-    this.#checkShape(height, entry);
+    reportShape(this.book, entry, this.#heldOn, (found) => this.#broken(height, found));
     if (entry.postings.length === 0) return;
     this.#checkBalanced(height, entry);
     for (const posting of entry.postings) this.#takePosting(height, entry, posting);
     this.postings += entry.postings.length;
-  }
-
-  #checkShape(height: number, entry: Entry): void {
-    const { rejection, postings } = entry;
-    if (entry.kind !== 'rejected') {
-      if (rejection !== undefined) this.#malformed(height, entry, 'it is posted and rejected at once');
-      if (postings.length === 0 && !mayPostNothing(entry)) {
-        this.#malformed(height, entry, 'it is posted but has no postings');
-      }
-      if (
-        (entry.kind === 'account_change') !== (entry.changed !== undefined) ||
-        (entry.changed && postings.length > 0)
-      ) {
-        this.#malformed(height, entry, 'an account is changed by a change alone, and by each');
-      }
-      if (namesAccountTwice(postings) && namesAccountTwice(withoutSuspense(this.book, entry))) {
-        this.#malformed(height, entry, 'it has two postings of one account');
-      }
-      for (const { amount, account } of postings) {
-        if (amount === 0n && account !== this.#heldOn)
-          this.#malformed(height, entry, `the amount of its posting on ${account} is zero`);
-      }
-      return;
-    }
-    if (postings.length > 0) this.#malformed(height, entry, 'it is rejected but has postings');
-    if (entry.settlement || entry.changed) this.#malformed(height, entry, 'it is rejected but settles or changes');
-    const part = entry.span?.part ?? 'debit';
-    if (part !== 'debit') this.#malformed(height, entry, `it is rejected, and a ${part} cannot be`);
-    if (rejection === undefined) {
-      this.#malformed(height, entry, 'it is rejected without a reason');
-    } else if (!KNOWN_REASONS.has(rejection.reason)) {
-      const message = `entry ${entry.id} was rejected for a reason that does not exist: ${rejection.reason}`;
-      const expected = REJECTION_REASONS.join(', ');
-      const actual = rejection.reason;
-      this.#broken(height, { kind: 'unknown_rejection_reason', entry: entry.id, expected, actual, message });
-    }
-  }
-
-  #malformed(height: number, entry: Entry, why: string): void {
-    this.#broken(height, { kind: 'malformed_entry', entry: entry.id, message: `entry ${entry.id} cannot be: ${why}` });
   }
 
   #checkBalanced(height: number, entry: Entry): void {
@@ -281,7 +319,7 @@ export class BookReplay {
       const expected = table.currency(slot);
       this.#broken(height, { kind: 'wrong_currency', entry: entry.id, account, expected, actual: currency, message });
     }
-    table.checkSnapshotBefore(height, this.snapshotsUpTo, account, slot, this.breaks);
+    table.checkSnapshotBefore(height, this.snapshotsUpTo, slot, this.breaks);
     const more = this.#heldOn !== undefined && account === this.#heldOn ? this.#moreHeld(slot, posting) : 0n;
     const takes = posting.amount < 0n || more > 0n;
     if (!table.isOrdinary(slot)) this.#takeUnordinary(height, entry, posting, slot, takes);

@@ -171,8 +171,9 @@ class Verification {
     const claimed = new EntriesAgainstClaims(book, this.port, this.#breaks, this.#bookOf);
     const readModel = new ReadModelCheck(book, upTo.listed, this.port.paymentRows(book, upTo.listed), this.#breaks);
     try {
-      for await (const audited of this.port.blocks(book, tip)) {
-        replay.take(audited);
+      for await (const raw of this.port.blocks(book, 0, tip)) {
+        replay.take(raw);
+        const audited = raw.audited();
         await readModel.take(audited);
         if ('block' in audited) await claimed.take(audited.block, replay.before);
         if (replay.blocks % PROGRESS_EVERY === 0) this.#step('journal', book, replay.height, tip);

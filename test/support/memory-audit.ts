@@ -13,9 +13,10 @@ export function auditOf(store: MemoryStore): AuditPort {
     async *accounts() {
       yield* store.accounts.values();
     },
-    async *blocks(book, toHeight) {
+    async *blocks(book, fromHeight, toHeight) {
       for (const block of store.ofBook(book)) {
-        if (block.height <= toHeight) yield { block, recomputedHash: recomputed(block), indexFault: null };
+        if (block.height < fromHeight || block.height > toHeight) continue;
+        yield { scan: () => false, audited: () => ({ block, recomputedHash: recomputed(block), indexFault: null }) };
       }
     },
     async *paymentRows() {},

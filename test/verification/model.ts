@@ -256,10 +256,11 @@ export class Model {
           .map(([book, blocks]) => ({ book, height: blocks.at(-1)!.height }))
           .sort((a, b) => a.book - b.book),
       accounts: () => each(model.accounts),
-      async *blocks(book, toHeight) {
+      async *blocks(book, fromHeight, toHeight) {
         for (const block of model.blocks(book) as StoredBlock[]) {
-          if (block.height > toHeight) continue;
-          yield { block, recomputedHash: hashOf(block), indexFault: model.indexFaults.get(block) ?? null };
+          if (block.height < fromHeight || block.height > toHeight) continue;
+          const audited = { block, recomputedHash: hashOf(block), indexFault: model.indexFaults.get(block) ?? null };
+          yield { scan: () => false, audited: () => audited };
         }
       },
       paymentRows: (book, toHeight) =>
