@@ -5,6 +5,7 @@ import * as journalEras from './0003-journal-eras.ts';
 import * as listIndexes from './0004-list-indexes.ts';
 import * as settlements from './0005-settlements.ts';
 import * as webhooks from './0006-webhooks.ts';
+import * as verifications from './0007-verifications.ts';
 
 export interface Migration {
   readonly name: string;
@@ -19,4 +20,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0004-list-indexes', up: listIndexes.up },
   { name: '0005-settlements', up: settlements.up },
   { name: '0006-webhooks', up: webhooks.up },
+  { name: '0007-verifications', up: verifications.up },
 ];

@@ -1,8 +1,18 @@
 import type { Collection, Db } from 'mongodb';
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
+import type { AccountTip, Settlement } from '../ledger/types.ts';
+import { paymentId } from '../payments/ids.ts';
 import type { ViewName } from '../payments/ports.ts';
 import type { MatchablePayment, PostedPaymentsPort } from '../reconciliation/ports.ts';
-import type { AuditedAccount, AuditPort, BookTip, EntryPlace, PaymentRow, RawBlock } from '../verification/ports.ts';
+import type {
+  AuditedAccount,
+  AuditPort,
+  BookTip,
+  EarlierPort,
+  EntryPlace,
+  PaymentRow,
+  RawBlock,
+} from '../verification/ports.ts';
 import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
 import { type BlockDocument, toNumber } from './block-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -14,15 +24,19 @@ import { PAYMENTS, type PaymentDocument } from './payments-view.ts';
 import { StoredBytes } from './stored-bytes.ts';
 
 /** The stored ledger as verification and reconciliation read it: in bulk, by cursors, never all at once. */
-export class MongoAudit implements AuditPort, PostedPaymentsPort {
+export class MongoAudit implements AuditPort, EarlierPort, PostedPaymentsPort {
   readonly #journal: MongoJournalQueries;
   readonly #blocks: Collection<BlockDocument>;
   readonly #payments: Collection<PaymentDocument>;
+  readonly #claims: Collection<ClaimDocument>;
+  readonly #accounts: Collection<AccountDocument>;
 
   constructor(readonly db: Db) {
     this.#journal = new MongoJournalQueries(db);
     this.#blocks = db.collection(JOURNAL);
     this.#payments = db.collection(PAYMENTS);
+    this.#claims = db.collection(CLAIMS);
+    this.#accounts = db.collection(ACCOUNTS);
   }
 
   async checkpoints(view: ViewName): Promise<ReadonlyMap<number, number>> {
@@ -35,12 +49,23 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
   }
 
   async *accounts(): AsyncIterable<AuditedAccount> {
-    for await (const document of this.db.collection<AccountDocument>(ACCOUNTS).find()) {
-      const { balance } = document;
-      const snapshot = balance && { ...balance, height: toNumber(balance.height) };
-      const account = { ...accountOf(document), isAnnounced: document.changes === true };
-      yield snapshot ? { ...account, snapshot } : account;
-    }
+    for await (const document of this.#accounts.find()) yield auditedAccount(document);
+  }
+
+  async accountsOf(ids: readonly string[]): Promise<readonly AuditedAccount[]> {
+    return (await this.#accounts.find({ _id: { $in: [...ids] } }).toArray()).map(auditedAccount);
+  }
+
+  accountsAt(ids: readonly string[], height: number): Promise<ReadonlyMap<string, AccountTip>> {
+    return this.#journal.balances(ids, { upTo: height });
+  }
+
+  async settlementsAt(
+    ids: readonly string[],
+    heights: ReadonlyMap<number, number>,
+  ): Promise<readonly { readonly book: number; readonly settlement: Settlement }[]> {
+    const found = await this.#journal.latestAbout(ids, heights);
+    return [...found.values()].map(({ book, entry }) => ({ book, settlement: entry.settlement! }));
   }
 
   async *blocks(book: number, fromHeight: number, toHeight: number): AsyncIterable<RawBlock> {
@@ -49,12 +74,26 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
     for await (const bytes of cursor as unknown as AsyncIterable<Buffer>) yield new StoredBytes(bytes);
   }
 
-  async *paymentRows(book: number, toHeight: number): AsyncIterable<PaymentRow> {
-    yield* this.#payments.find({ book, height: { $lte: toHeight } }).sort({ book: 1, height: 1 });
+  async *paymentRows(book: number, fromHeight: number, toHeight: number): AsyncIterable<PaymentRow> {
+    yield* this.#payments.find({ book, height: { $gte: fromHeight, $lte: toHeight } }).sort({ book: 1, height: 1 });
   }
 
-  async *claims(): AsyncIterable<Claim> {
-    for await (const document of this.db.collection<ClaimDocument>(CLAIMS).find()) yield decodeClaim(document);
+  async paymentRowsOf(transactionIds: readonly string[]): Promise<readonly PaymentRow[]> {
+    return await this.#payments.find({ _id: { $in: transactionIds.map(paymentId) } }).toArray();
+  }
+
+  async *claims(since?: number): AsyncIterable<Claim> {
+    const which =
+      since === undefined ? {} : { $or: [{ state: 'pending' as const }, { at: { $gte: new Date(since) } }] };
+    for await (const document of this.#claims.find(which)) yield decodeClaim(document);
+  }
+
+  async claimsOf(claimIds: readonly string[]): Promise<readonly Claim[]> {
+    return (await this.#claims.find({ _id: { $in: [...claimIds] } }).toArray()).map(decodeClaim);
+  }
+
+  async keysOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return new Map((await this.#journal.findEntries(ids)).map(({ entry }) => [entry.id, entry.key]));
   }
 
   findByKeys(keys: readonly string[]): Promise<readonly ClaimedCommand[]> {
@@ -82,4 +121,10 @@ export class MongoAudit implements AuditPort, PostedPaymentsPort {
     const paid = this.#payments.find({ amountCaptured: { $gt: 0n }, createdAt: { $gte: from, $lt: to } });
     for await (const { _id, ...payment } of paid) yield { id: _id, ...payment, amount: payment.amountCaptured };
   }
+}
+
+function auditedAccount(document: AccountDocument): AuditedAccount {
+  const { balance } = document;
+  const account = { ...accountOf(document), isAnnounced: document.changes === true };
+  return balance ? { ...account, snapshot: { ...balance, height: toNumber(balance.height) } } : account;
 }

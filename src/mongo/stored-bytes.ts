@@ -18,6 +18,10 @@ export class StoredBytes implements RawBlock {
 
   constructor(readonly bytes: Buffer) {}
 
+  get size(): number {
+    return this.bytes.length;
+  }
+
   scan(into: BlockColumns, accounts: AccountNumbers): boolean {
     return scanner.scan(this.bytes, into, accounts);
   }

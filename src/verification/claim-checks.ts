@@ -14,9 +14,16 @@ import type { SystemAccounts } from './system-accounts.ts';
 const LOOKUP_SIZE = 1_000;
 const NONE: readonly never[] = [];
 const NOT_KNOWN: Before = {};
+const NOT_REPLAYED: Replayed = { above: 0, upTo: 0 };
 
 /** An entry that has to stand; `book` null: nobody can tell where. */
 type Expected = Pick<PlannedEntry, 'part'> & { readonly book: number | null };
+
+/** What an increment does before commands are judged. */
+export interface BeforeJudging {
+  /** Makes sure that their accounts are known. */
+  bringAccountsOf(commands: readonly Command[]): Promise<void>;
+}
 
 interface Standing {
   readonly entry: Entry;
@@ -28,11 +35,13 @@ interface Standing {
 export class EntriesAgainstClaims {
   #batch: Standing[] = [];
 
+  /** `onFound` is told of all that was claimed under the keys of entries, before any of it is judged. */
   constructor(
     readonly book: number,
     readonly port: Pick<AuditPort, 'findByKeys'>,
     readonly breaks: BreakList,
     readonly bookOf: BookOf,
+    readonly onFound?: (found: readonly ClaimedCommand[]) => Promise<void>,
   ) {}
 
   /** `before`: what the entries of the block were decided on that settle or change something, by their index. */
@@ -48,7 +57,9 @@ export class EntriesAgainstClaims {
     if (batch.length === 0) return;
     this.#batch = [];
     const claimed = new Map<string, ClaimedCommand[]>();
-    for (const found of await this.port.findByKeys([...new Set(batch.map(({ entry }) => entry.key))])) {
+    const all = await this.port.findByKeys([...new Set(batch.map(({ entry }) => entry.key))]);
+    await this.onFound?.(all);
+    for (const found of all) {
       const known = claimed.get(found.command.key);
       if (known === undefined) claimed.set(found.command.key, [found]);
       else known.push(found);
@@ -82,15 +93,22 @@ export class EntriesAgainstClaims {
   }
 }
 
+/** The blocks `above < height <= upTo`. */
+export interface Replayed {
+  readonly above: number;
+  readonly upTo: number;
+}
+
 interface ClaimCheckOptions {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly claimAgeMsMax: number;
   readonly bookOf: BookOf;
-  /** Up to which height each book was replayed into `system`. */
-  readonly replayed: ReadonlyMap<number, number>;
+  /** What of each book was replayed into `system`. */
+  readonly replayed: ReadonlyMap<number, Replayed>;
   readonly system: SystemAccounts;
   readonly origins: OriginCheck;
+  readonly before?: BeforeJudging | undefined;
 }
 
 /**
@@ -101,6 +119,8 @@ export class ClaimsAgainstEntries {
   claims = 0;
   /** Claims that are not done. */
   pending = 0;
+  /** When the oldest of these was made, in milliseconds since the epoch; infinity if there is none. */
+  pendingSince = Number.POSITIVE_INFINITY;
   #batch: Claim[] = [];
   #commands = 0;
 
@@ -112,7 +132,10 @@ export class ClaimsAgainstEntries {
 
   async take(claim: Claim): Promise<void> {
     this.claims++;
-    if (claim.state === 'pending') this.pending++;
+    if (claim.state === 'pending') {
+      this.pending++;
+      this.pendingSince = Math.min(this.pendingSince, claim.at);
+    }
     this.#batch.push(claim);
     this.#commands += claim.commands.length;
     if (this.#commands >= LOOKUP_SIZE) await this.finish();
@@ -131,6 +154,10 @@ export class ClaimsAgainstEntries {
         else known.push(place);
       }
     }
+    const planned = batch.flatMap(({ commands }) =>
+      commands.filter((one) => !isWhole(one, places.get(one.id) ?? NONE)),
+    );
+    await this.options.before?.bringAccountsOf(planned);
     for (const claim of batch) this.#check(claim, places);
   }
 
@@ -158,9 +185,8 @@ export class ClaimsAgainstEntries {
 
   /** What of a command has to stand and does not; reports what stands and should not. */
   #missingOf(command: Command, standing: readonly EntryPlace[]): readonly Expected[] {
-    const [only] = standing;
     // Nearly all. Its postings were replayed: were it in the wrong book, its accounts would be too.
-    if (standing.length === 1 && only!.part === null && !only!.rejected && !isOfLifeCycle(command)) return NONE;
+    if (isWhole(command, standing)) return NONE;
     this.#checkDoubled(standing);
     const plan = planOf(command, this.options.bookOf);
     // Where entries of unknown accounts belong cannot be told; that they are unknown was told in the replay.
@@ -175,7 +201,8 @@ export class ClaimsAgainstEntries {
   #explain(plan: readonly PlannedEntry[], standing: readonly EntryPlace[]): void {
     const { replayed, system } = this.options;
     for (const place of standing) {
-      if (place.part === null || place.rejected || place.height > (replayed.get(place.book) ?? 0)) continue;
+      const { above, upTo } = replayed.get(place.book) ?? NOT_REPLAYED;
+      if (place.part === null || place.rejected || place.height <= above || place.height > upTo) continue;
       for (const { account, amount } of plannedFor(plan, place)?.legs ?? NONE) system.explain(account, amount);
     }
   }
@@ -228,4 +255,10 @@ export class ClaimsAgainstEntries {
         'run recovery',
     });
   }
+}
+
+/** Is the command carried out in one piece, of which nothing more has to be known? */
+function isWhole(command: Command, standing: readonly EntryPlace[]): boolean {
+  const [only] = standing;
+  return standing.length === 1 && only!.part === null && !only!.rejected && !isOfLifeCycle(command);
 }

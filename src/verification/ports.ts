@@ -5,7 +5,7 @@
  * an order that makes later writes harmless (see there).
  */
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
-import type { Account, EntryPart, StoredBlock } from '../ledger/types.ts';
+import type { Account, AccountTip, EntryPart, Settlement, StoredBlock } from '../ledger/types.ts';
 import type { ViewName } from '../payments/ports.ts';
 import type { PaymentView } from '../payments/types.ts';
 import type { AccountNumbers, BlockColumns } from './block-columns.ts';
@@ -26,6 +26,8 @@ export interface AuditedBlock {
 
 /** A document of the journal as it is stored, not decoded yet. */
 export interface RawBlock {
+  /** Bytes. */
+  readonly size: number;
   /**
    * Reads it into columns, after emptying them. False: it is not wholly in its exact form, its bytes do not hash to its
    * hash, the index does not find it, or it posts to accounts without a number: look at it decoded. Never throws.
@@ -83,14 +85,65 @@ export interface AuditPort {
   accounts(): AsyncIterable<AuditedAccount>;
   /** The blocks of a book with `fromHeight <= height <= toHeight`, ascending by height. */
   blocks(book: number, fromHeight: number, toHeight: number): AsyncIterable<RawBlock>;
-  /** The rows of the read model with `height <= toHeight`, ascending by height; any order within a height. */
-  paymentRows(book: number, toHeight: number): AsyncIterable<PaymentRow>;
-  /** Every claim once, in any order. */
-  claims(): AsyncIterable<Claim>;
+  /**
+   * The rows of the read model with `fromHeight <= height <= toHeight`, ascending by height; any order within a height.
+   */
+  paymentRows(book: number, fromHeight: number, toHeight: number): AsyncIterable<PaymentRow>;
+  /** Every claim once, in any order. `since` (ms): only those that are pending, and those of that time and later. */
+  claims(since?: number): AsyncIterable<Claim>;
   /** Every command claimed under one of these keys; a key that is claimed twice comes twice. */
   findByKeys(keys: readonly string[]): Promise<readonly ClaimedCommand[]>;
   /** Every place in any book where an entry with one of these ids stands; an id that stands twice comes twice. */
   places(ids: readonly string[]): Promise<readonly EntryPlace[]>;
+}
+
+/** What an increment asks of what was verified before: in batches, each answered from an index. */
+export interface EarlierPort {
+  /** Those of the accounts that exist. */
+  accountsOf(ids: readonly string[]): Promise<readonly AuditedAccount[]>;
+  /** By the journal: what accounts of one book hold and how they are, at a height. Those with nothing are missing. */
+  accountsAt(ids: readonly string[], height: number): Promise<ReadonlyMap<string, AccountTip>>;
+  /** By the journal: how commands are settled at a height of each book. Those of which nothing says so are missing. */
+  settlementsAt(
+    ids: readonly string[],
+    heights: ReadonlyMap<number, number>,
+  ): Promise<readonly { readonly book: number; readonly settlement: Settlement }[]>;
+  /** The rows of these payments, by their transactions, as far as they are there. */
+  paymentRowsOf(transactionIds: readonly string[]): Promise<readonly PaymentRow[]>;
+  claimsOf(claimIds: readonly string[]): Promise<readonly Claim[]>;
+  /** The idempotency keys of entries, by their ids, as far as they stand. */
+  keysOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+}
+
+export type VerifyMode = 'full' | 'incremental';
+
+/** Up to where a book was verified. */
+export interface VerifiedTip {
+  readonly book: number;
+  readonly height: number;
+  /** Of the block at that height, in hex: it vouches for all below. */
+  readonly hash: string;
+  /** Up to which height the list of payments was compared, and the balances kept with accounts: both are written behind. */
+  readonly listed: number;
+  readonly snapshots: number;
+}
+
+/** What a run found to be sound. */
+export interface Verified {
+  readonly mode: VerifyMode;
+  /** When the run began, in milliseconds since the epoch. */
+  readonly at: number;
+  /** When the oldest claim was made that was pending then; `at` if none was. Milliseconds since the epoch. */
+  readonly claimsSince: number;
+  readonly books: readonly VerifiedTip[];
+}
+
+/** Where verification keeps what it found to be sound. */
+export interface VerificationsPort {
+  /** The latest, durable on a majority; null: there is none. */
+  load(): Promise<Verified | null>;
+  /** Keeps this as the latest, durable on a majority. */
+  save(verified: Verified): Promise<void>;
 }
 
 /** Where an entry stands. */

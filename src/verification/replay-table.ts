@@ -1,6 +1,6 @@
 import { widened } from '../ledger/columns.ts';
 import { isSystemAccount } from '../ledger/crossing.ts';
-import type { AccountState } from '../ledger/types.ts';
+import type { AccountState, AccountTip } from '../ledger/types.ts';
 import type { TrialBalanceRow } from '../payments/types.ts';
 import { AccountIndex } from './account-index.ts';
 import { AccountRows, NARROW_FIELD, WIDE_FIELD } from './account-rows.ts';
@@ -42,6 +42,9 @@ export class ReplayTable {
   readonly #rows = new AccountRows();
   #snapshotPosted = new BigInt64Array(SLOTS_AT_FIRST);
   #snapshotHeld = new BigInt64Array(SLOTS_AT_FIRST);
+  /** By slot: what was not zero when all that is replayed began. */
+  readonly #postedBefore = new Map<number, bigint>();
+  readonly #heldBefore = new Map<number, bigint>();
 
   get size(): number {
     return this.#accounts.size;
@@ -110,6 +113,21 @@ export class ReplayTable {
   }
   stretch(slot: number): number {
     return this.#rows.narrow(slot, NARROW_FIELD.stretch);
+  }
+
+  /**
+   * Sets how an account was when all that is replayed began, by its last posting and change up to there; and looks at its
+   * snapshot, which may be older than that only where snapshots are not complete.
+   */
+  begin(slot: number, { posted, held, height, state }: AccountTip, completeUpTo: number, breaks: BreakList): void {
+    this.set(slot, posted, held, 0);
+    if (state !== undefined) this.setState(slot, state);
+    if (posted !== 0n) this.#postedBefore.set(slot, posted);
+    if (held !== 0n) this.#heldBefore.set(slot, held);
+    if (height === 0 || this.#rows.snapshotHeight(slot) >= height) return;
+    // Nobody knows what it was to be then.
+    this.#mark(slot, SNAPSHOT_COMPARED);
+    this.checkSnapshotBefore(height, completeUpTo, slot, breaks);
   }
 
   setState(slot: number, state: AccountState): void {
@@ -223,10 +241,14 @@ export class ReplayTable {
     });
   }
 
-  /** What is held on an account is held for its open payments. `heldFor`: for these, by slot. */
-  checkHeld(heldFor: ReadonlyMap<number, bigint>, isComplete: (book: number) => boolean, breaks: BreakList): void {
+  /**
+   * What is held on an account is held for its open payments. `moreFor`: how much more for these than when all that is
+   * replayed began, by slot.
+   */
+  checkHeld(moreFor: ReadonlyMap<number, bigint>, isComplete: (book: number) => boolean, breaks: BreakList): void {
     for (let slot = 0; slot < this.size; slot++) {
-      const [held, expected] = [this.held(slot), heldFor.get(slot) ?? 0n];
+      const held = this.held(slot);
+      const expected = (this.#heldBefore.get(slot) ?? 0n) + (moreFor.get(slot) ?? 0n);
       const book = this.book(slot);
       // Of what is missing in a book nobody can tell what it held.
       if (held === expected || !isComplete(book)) continue;
@@ -243,11 +265,11 @@ export class ReplayTable {
     }
   }
 
-  /** Sum of the replayed balances of each currency of each book. */
+  /** By how much all that was replayed changed the sum of each currency of each book. */
   sumsByBook(): Map<number, Map<string, bigint>> {
     const books = new Map<number, Map<string, bigint>>();
     for (let slot = 0; slot < this.size; slot++) {
-      const posted = this.posted(slot);
+      const posted = this.posted(slot) - (this.#postedBefore.get(slot) ?? 0n);
       if (posted === 0n) continue;
       const sums = books.get(this.book(slot)) ?? new Map<string, bigint>();
       books.set(this.book(slot), sums);

@@ -1,4 +1,4 @@
-import { type Entry, type Posting, postingsIn } from '../ledger/types.ts';
+import { type Entry, type Posting, postingsIn, type StoredBlock } from '../ledger/types.ts';
 import { BlockColumns, ENTRY } from './block-columns.ts';
 import type { BreakFound, BreakList } from './breaks.ts';
 import { unbalanced } from './entry-shape.ts';
@@ -25,6 +25,8 @@ interface ReplayOptions {
   readonly settlements: SettlementTable;
   /** Up to which height all balances that are kept with accounts are complete. */
   readonly snapshotsUpTo: number;
+  /** The height that it begins above, and the block there; null: it cannot be gone on from. Absent: at the very first. */
+  readonly above?: { readonly height: number; readonly block: StoredBlock | null };
 }
 
 /**
@@ -65,7 +67,7 @@ export class BookReplay {
   readonly system: SystemAccounts;
   readonly snapshotsUpTo: number;
 
-  constructor({ book, table, breaks, system, settlements, snapshotsUpTo }: ReplayOptions) {
+  constructor({ book, table, breaks, system, settlements, snapshotsUpTo, above }: ReplayOptions) {
     this.book = book;
     this.#stretchHere = { book, stretch: 0 };
     this.table = table;
@@ -73,6 +75,15 @@ export class BookReplay {
     this.system = system;
     this.snapshotsUpTo = snapshotsUpTo;
     this.#lifeCycle = new LifeCycleReplay(book, table, settlements, breaks);
+    if (above === undefined) return;
+    const { height, block } = above;
+    if (block !== null) {
+      this.#standAt(block, block.hash, block.postingsBelow + postingsIn(block));
+      return;
+    }
+    this.#height = height;
+    this.#hash = null;
+    this.#postingsBelow = null;
   }
 
   /** Was nothing missing so far? */

@@ -16,7 +16,11 @@ export function auditOf(store: MemoryStore): AuditPort {
     async *blocks(book, fromHeight, toHeight) {
       for (const block of store.ofBook(book)) {
         if (block.height < fromHeight || block.height > toHeight) continue;
-        yield { scan: () => false, audited: () => ({ block, recomputedHash: recomputed(block), indexFault: null }) };
+        yield {
+          size: 1,
+          scan: () => false,
+          audited: () => ({ block, recomputedHash: recomputed(block), indexFault: null }),
+        };
       }
     },
     async *paymentRows() {},

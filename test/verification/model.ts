@@ -260,14 +260,16 @@ export class Model {
         for (const block of model.blocks(book) as StoredBlock[]) {
           if (block.height < fromHeight || block.height > toHeight) continue;
           const audited = { block, recomputedHash: hashOf(block), indexFault: model.indexFaults.get(block) ?? null };
-          yield { scan: () => false, audited: () => audited };
+          yield { size: 1 << 16, scan: () => false, audited: () => audited };
         }
       },
-      paymentRows: (book, toHeight) =>
+      paymentRows: (book, fromHeight, toHeight) =>
         each(
-          model.rows.filter((row) => row.book === book && row.height <= toHeight).sort((a, b) => a.height - b.height),
+          model.rows
+            .filter((row) => row.book === book && row.height >= fromHeight && row.height <= toHeight)
+            .sort((a, b) => a.height - b.height),
         ),
-      claims: () => each(model.claims),
+      claims: (since = 0) => each(model.claims.filter(({ at, state }) => at >= since || state === 'pending')),
       findByKeys: async (keys) =>
         model.claims.flatMap(({ id, at, state, owner, commands }) =>
           commands

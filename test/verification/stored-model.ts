@@ -48,6 +48,7 @@ export class StoredModel {
   #raw(bytes: Buffer, isFast: boolean): RawBlock {
     const raw = new StoredBytes(bytes);
     return {
+      size: raw.size,
       scan: (into, accounts) => {
         const isScanned = isFast && raw.scan(into, accounts);
         this.counts[isScanned ? 'scanned' : 'decoded']++;

@@ -1,0 +1,43 @@
+import type { Collection, Db } from 'mongodb';
+import type { VerificationsPort, Verified, VerifyMode } from '../verification/ports.ts';
+
+const VERIFICATIONS = 'verifications';
+const LATEST = 'latest';
+
+/**
+ * `{_id: 'latest', mode, at, claims_since, books: [{book, height, hash, listed, snapshots}]}`; `hash` in hex. One document, so that what
+ * is known of all books is of one run.
+ */
+interface VerificationDocument {
+  _id: string;
+  mode: VerifyMode;
+  at: Date;
+  claims_since: Date;
+  books: { book: number; height: number; hash: string; listed: number; snapshots: number }[];
+}
+
+/** What verification found to be sound last. */
+export class MongoVerifications implements VerificationsPort {
+  readonly #verifications: Collection<VerificationDocument>;
+
+  constructor(db: Db) {
+    this.#verifications = db.collection(VERIFICATIONS);
+  }
+
+  async load(): Promise<Verified | null> {
+    const found = await this.#verifications.findOne({ _id: LATEST });
+    if (!found) return null;
+    const { mode, at, claims_since, books } = found;
+    return { mode, at: at.getTime(), claimsSince: claims_since.getTime(), books: books.map(tipOf) };
+  }
+
+  async save({ mode, at, claimsSince, books }: Verified): Promise<void> {
+    const document = { mode, at: new Date(at), claims_since: new Date(claimsSince), books: books.map(tipOf) };
+    await this.#verifications.replaceOne({ _id: LATEST }, document, { upsert: true });
+  }
+}
+
+function tipOf({ book, height, hash, listed, snapshots }: Verified['books'][number]): Verified['books'][number] {
+  // Numbers beyond 32 bits come back as they were stored: doubles.
+  return { book, height, hash, listed, snapshots };
+}
