@@ -16,17 +16,40 @@ import type {
 import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
 import { type BlockDocument, toNumber } from './block-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
-import { type ClaimDocument, decodeClaim } from './claim-codec.ts';
-import { CLAIMS, MongoClaims } from './claims.ts';
+import { BUCKET, type ClaimDocument, decodeClaim, decodeClaimed } from './claim-codec.ts';
+import { CLAIMS } from './claims.ts';
 import { readSession } from './client.ts';
-import { blocksOf, JOURNAL } from './journal.ts';
+import { EarlierBalances } from './earlier-balances.ts';
+import { blocksOf, JOURNAL, NEVER_POSTED_TO } from './journal.ts';
 import { MongoJournalQueries } from './journal-queries.ts';
 import { PAYMENTS, type PaymentDocument } from './payments-view.ts';
 import { StoredBytes } from './stored-bytes.ts';
 
+/** What of a row is compared with the journal. */
+const ROW = {
+  _id: 0,
+  transactionId: 1,
+  status: 1,
+  capture: 1,
+  rejectionReason: 1,
+  source: 1,
+  destination: 1,
+  amount: 1,
+  amountHeld: 1,
+  amountCaptured: 1,
+  amountRefunded: 1,
+  currency: 1,
+  reference: 1,
+  createdAt: 1,
+  book: 1,
+  height: 1,
+  settledHeight: 1,
+} as const satisfies Record<'_id' | keyof PaymentRow, 0 | 1>;
+
 /** The stored ledger as verification and reconciliation read it: in bulk, by cursors, never all at once. */
 export class MongoAudit implements AuditPort, EarlierPort, PostedPaymentsPort {
   readonly #journal: MongoJournalQueries;
+  readonly #earlier: EarlierBalances;
   readonly #blocks: Collection<BlockDocument>;
   readonly #payments: Collection<PaymentDocument>;
   readonly #claims: Collection<ClaimDocument>;
@@ -34,6 +57,7 @@ export class MongoAudit implements AuditPort, EarlierPort, PostedPaymentsPort {
 
   constructor(readonly db: Db) {
     this.#journal = new MongoJournalQueries(db);
+    this.#earlier = new EarlierBalances(db, this.#journal);
     this.#blocks = db.collection(JOURNAL);
     this.#payments = db.collection(PAYMENTS);
     this.#claims = db.collection(CLAIMS);
@@ -60,8 +84,14 @@ export class MongoAudit implements AuditPort, EarlierPort, PostedPaymentsPort {
     return (await this.#accounts.find({ _id: { $in: [...ids] } }).toArray()).map(auditedAccount);
   }
 
-  accountsAt(ids: readonly string[], height: number): Promise<ReadonlyMap<string, AccountTip>> {
-    return this.#journal.balances(ids, { upTo: height });
+  async accountsAt(accounts: readonly AuditedAccount[], height: number): Promise<ReadonlyMap<string, AccountTip>> {
+    const ids = accounts.map(({ id }) => id);
+    const tips = new Map<string, AccountTip>(await this.#earlier.at(accounts[0]!.book, ids, height));
+    const changed = accounts.filter(({ isAnnounced }) => isAnnounced).map(({ id }) => id);
+    for (const [id, state] of await this.#journal.accountStates(changed, height)) {
+      tips.set(id, { ...(tips.get(id) ?? NEVER_POSTED_TO), state });
+    }
+    return tips;
   }
 
   async settlementsAt(
@@ -79,7 +109,9 @@ export class MongoAudit implements AuditPort, EarlierPort, PostedPaymentsPort {
   }
 
   async *paymentRows(book: number, fromHeight: number, toHeight: number): AsyncIterable<PaymentRow> {
-    yield* this.#payments.find({ book, height: { $gte: fromHeight, $lte: toHeight } }).sort({ book: 1, height: 1 });
+    yield* this.#payments
+      .find({ book, height: { $gte: fromHeight, $lte: toHeight } }, { projection: ROW })
+      .sort({ book: 1, height: 1 });
   }
 
   async paymentRowsOf(transactionIds: readonly string[]): Promise<readonly PaymentRow[]> {
@@ -99,8 +131,13 @@ export class MongoAudit implements AuditPort, EarlierPort, PostedPaymentsPort {
     return new Map((await this.#journal.findEntries(ids)).map(({ entry }) => [entry.id, entry.key]));
   }
 
-  findByKeys(keys: readonly string[]): Promise<readonly ClaimedCommand[]> {
-    return new MongoClaims(this.db).findByKeys(keys);
+  async findByKeys(keys: readonly string[]): Promise<readonly ClaimedCommand[]> {
+    const wanted = new Set(keys);
+    const found: ClaimedCommand[] = [];
+    // Whole claims: what was claimed together stands together as a rule, so that nearly all of each is asked for.
+    const claims = this.#claims.find({ bucket: BUCKET, keys: { $in: [...keys] } });
+    for await (const document of claims) found.push(...decodeClaimed(document, wanted));
+    return found;
   }
 
   async places(ids: readonly string[]): Promise<readonly EntryPlace[]> {

@@ -56,6 +56,23 @@ export class BlockScanner {
     return isHashed(bytes, hashAt, into.hash);
   }
 
+  /**
+   * Reads only the place and the postings of a block, by accounts of which not all need be known: the others are -1, and their
+   * entries neither ordinary nor decoded. False: it is not wholly in its exact form up to there. Neither its hash nor what
+   * the index finds it by is looked at.
+   */
+  scanPostings(bytes: Buffer, into: BlockColumns, accounts: AccountNumbers): boolean {
+    const scan = this.#scan;
+    into.clear();
+    this.#touched.clear();
+    this.#isUnknown = false;
+    scan.begin(bytes);
+    this.#accounts = accounts;
+    this.#head(into);
+    if (!scan.failed) this.#entries(into);
+    return !scan.failed;
+  }
+
   /** Answers where the hash stands. */
   #head(into: BlockColumns): number {
     const scan = this.#scan;

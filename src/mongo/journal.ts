@@ -25,7 +25,7 @@ export interface AsOf {
 }
 
 export const HEIGHT_MAX = 2n ** 63n - 1n;
-const NEVER_POSTED_TO: Balance = { posted: 0n, held: 0n, height: 0, at: 0 };
+export const NEVER_POSTED_TO: Balance = { posted: 0n, held: 0n, height: 0, at: 0 };
 const ACCOUNT = accountSubject('');
 
 /** The journal collection. Blocks are only ever inserted. */

@@ -6,8 +6,8 @@ import type { ReadModelCheck } from './read-model-check.ts';
 import type { BookReplay } from './replay.ts';
 
 /** Blocks that are prepared together: so many at the most, and bytes. */
-const BATCH_BLOCKS = 500;
-const BATCH_BYTES = 4 << 20;
+const BATCH_BLOCKS = 1_000;
+const BATCH_BYTES = 16 << 20;
 
 type Decoded = AuditedBlock | UnreadableBlock;
 

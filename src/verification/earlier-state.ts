@@ -74,18 +74,22 @@ export class EarlierState {
   async #bringAccounts(accounts: ReadonlySet<string>): Promise<void> {
     const { table } = this.options;
     const missing = [...accounts].filter((id) => table.find(id) < 0 && !this.#absent.has(id));
-    for (let i = 0; i < missing.length; i += LOOKUP_SIZE) await this.#bring(missing.slice(i, i + LOOKUP_SIZE));
+    if (missing.length > 0) await this.#bring(missing);
   }
 
   async #bring(ids: readonly string[]): Promise<void> {
     const { table, heights, snapshots, breaks } = this.options;
     const byBook = new Map<number, AuditedAccount[]>();
-    const found = await this.port.accountsOf(ids);
-    for (const account of found) byBook.set(account.book, [...(byBook.get(account.book) ?? []), account]);
+    for (let i = 0; i < ids.length; i += LOOKUP_SIZE) {
+      for (const account of await this.port.accountsOf(ids.slice(i, i + LOOKUP_SIZE))) {
+        const known = byBook.get(account.book);
+        if (known === undefined) byBook.set(account.book, [account]);
+        else known.push(account);
+      }
+    }
     for (const [book, accounts] of byBook) {
       const height = heights.get(book) ?? 0;
-      const names = accounts.map(({ id }) => id);
-      const tips = height === 0 ? new Map<string, AccountTip>() : await this.port.accountsAt(names, height);
+      const tips = height === 0 ? new Map<string, AccountTip>() : await this.port.accountsAt(accounts, height);
       for (const account of accounts) {
         table.add(account);
         table.begin(table.find(account.id), tips.get(account.id) ?? NOTHING, snapshots.get(book) ?? 0, breaks);

@@ -102,7 +102,7 @@ export interface EarlierPort {
   /** Those of the accounts that exist. */
   accountsOf(ids: readonly string[]): Promise<readonly AuditedAccount[]>;
   /** By the journal: what accounts of one book hold and how they are, at a height. Those with nothing are missing. */
-  accountsAt(ids: readonly string[], height: number): Promise<ReadonlyMap<string, AccountTip>>;
+  accountsAt(accounts: readonly AuditedAccount[], height: number): Promise<ReadonlyMap<string, AccountTip>>;
   /** By the journal: how commands are settled at a height of each book. Those of which nothing says so are missing. */
   settlementsAt(
     ids: readonly string[],

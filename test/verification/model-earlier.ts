@@ -22,9 +22,9 @@ export function earlierOf(model: Model): EarlierPort {
   };
   return {
     accountsOf: async (ids) => model.accounts.filter(({ id }) => ids.includes(id)),
-    accountsAt: async (ids, height) =>
+    accountsAt: async (accounts, height) =>
       new Map(
-        ids.flatMap((id) => {
+        accounts.flatMap(({ id }) => {
           const tip = tipOf(id, height);
           return tip ? [[id, tip] as const] : [];
         }),
