@@ -48,7 +48,7 @@ export async function timeParts(db: Db): Promise<Parts> {
     const claimed = new EntriesAgainstClaims(0, audit, breaks, () => 0);
     await each((raw) => {
       const audited = raw.audited();
-      if ('block' in audited) return claimed.take(audited.block, new Map());
+      if ('block' in audited) return claimed.take(raw, audited.block.entries.length, new Map());
     });
     await claimed.finish();
   });

@@ -5,6 +5,7 @@ import { paymentId } from '../payments/ids.ts';
 import type { ViewName } from '../payments/ports.ts';
 import type { MatchablePayment, PostedPaymentsPort } from '../reconciliation/ports.ts';
 import type {
+  AsClaimed,
   AuditedAccount,
   AuditPort,
   BookTip,
@@ -17,6 +18,7 @@ import { ACCOUNTS, type AccountDocument, accountOf } from './accounts.ts';
 import { type BlockDocument, toNumber } from './block-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { BUCKET, type ClaimDocument, decodeClaim, decodeClaimed } from './claim-codec.ts';
+import { ClaimMatcher } from './claim-matcher.ts';
 import { CLAIMS } from './claims.ts';
 import { readSession } from './client.ts';
 import { EarlierBalances } from './earlier-balances.ts';
@@ -129,6 +131,15 @@ export class MongoAudit implements AuditPort, EarlierPort, PostedPaymentsPort {
 
   async keysOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
     return new Map((await this.#journal.findEntries(ids)).map(({ entry }) => [entry.id, entry.key]));
+  }
+
+  async asClaimed(blocks: readonly RawBlock[]): Promise<AsClaimed> {
+    const matcher = new ClaimMatcher(blocks.map((raw) => (raw instanceof StoredBytes ? raw.bytes : null)));
+    const { keys } = matcher;
+    if (keys.length === 0) return matcher.result();
+    const claims = this.#claims.find({ bucket: BUCKET, keys: { $in: keys } }, { raw: true });
+    for await (const bytes of claims as unknown as AsyncIterable<Buffer>) matcher.take(bytes);
+    return matcher.result();
   }
 
   async findByKeys(keys: readonly string[]): Promise<readonly ClaimedCommand[]> {

@@ -95,5 +95,5 @@ export async function takeBlock(raw: RawBlock, { replay, readModel, claimed }: B
   replay.take(raw);
   const audited = raw.audited();
   await readModel.take(audited);
-  if ('block' in audited) await claimed.take(audited.block, replay.before);
+  if ('block' in audited) await claimed.take(raw, audited.block.entries.length, replay.before);
 }

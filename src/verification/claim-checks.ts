@@ -1,19 +1,20 @@
 import { isPrimary } from '../ledger/assemble.ts';
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
-import type { Command, Entry, StoredBlock } from '../ledger/types.ts';
+import type { Command, Entry } from '../ledger/types.ts';
 import type { BreakList } from './breaks.ts';
 import { type BookOf, judge, type PlannedEntry, plannedFor, planOf } from './command-plan.ts';
 import { differenceOf } from './entry-difference.ts';
 import type { Before } from './life-cycle.ts';
 import { isOfLifeCycle } from './life-cycle-difference.ts';
 import type { OriginCheck } from './origin-check.ts';
-import type { AuditPort, EntryPlace } from './ports.ts';
+import type { AuditPort, ClaimHead, EntryPlace, RawBlock } from './ports.ts';
 import type { SystemAccounts } from './system-accounts.ts';
 
 /** Entries or commands that are looked up together. */
 const LOOKUP_SIZE = 1_000;
 const NONE: readonly never[] = [];
 const NOT_KNOWN: Before = {};
+const NOTHING_BEFORE: ReadonlyMap<number, Before> = new Map();
 const NOT_REPLAYED: Replayed = { above: 0, upTo: 0 };
 
 /** An entry that has to stand; `book` null: nobody can tell where. */
@@ -31,34 +32,65 @@ interface Standing {
   readonly before: Before;
 }
 
+/** A block whose entries are to be compared, and what those were decided on that settle or change something. */
+interface Waiting {
+  readonly raw: RawBlock;
+  readonly before: ReadonlyMap<number, Before>;
+}
+
+/** What an increment does with what was claimed under the keys of its entries, before any of it is judged. */
+export interface OnClaims {
+  meet(found: readonly ClaimHead[]): void;
+  bringAccountsOf(commands: readonly Command[]): Promise<void>;
+}
+
 /** From the journal to the claims: every entry was claimed, and says what its command asked for. One a book. */
 export class EntriesAgainstClaims {
-  #batch: Standing[] = [];
+  #waiting: Waiting[] = [];
+  #entries = 0;
 
-  /** `onFound` is told of all that was claimed under the keys of entries, before any of it is judged. */
   constructor(
     readonly book: number,
-    readonly port: Pick<AuditPort, 'findByKeys'>,
+    readonly port: Pick<AuditPort, 'findByKeys' | 'asClaimed'>,
     readonly breaks: BreakList,
     readonly bookOf: BookOf,
-    readonly onFound?: (found: readonly ClaimedCommand[]) => Promise<void>,
+    readonly onClaims?: OnClaims,
   ) {}
 
-  /** `before`: what the entries of the block were decided on that settle or change something, by their index. */
-  async take({ entries, height }: StoredBlock, before: ReadonlyMap<number, Before>): Promise<void> {
-    for (let i = 0; i < entries.length; i++) {
-      const standing = { entry: entries[i]!, height, before: before.get(i) ?? NOT_KNOWN };
-      if (this.#batch.push(standing) >= LOOKUP_SIZE) await this.finish();
-    }
+  /**
+   * `entries`: how many it has; `before`: what those were decided on that settle or change something, by their index; it is
+   * not kept.
+   */
+  async take(raw: RawBlock, entries: number, before: ReadonlyMap<number, Before>): Promise<void> {
+    if (entries === 0) return;
+    this.#waiting.push({ raw, before: before.size === 0 ? NOTHING_BEFORE : new Map(before) });
+    this.#entries += entries;
+    if (this.#entries >= LOOKUP_SIZE) await this.finish();
   }
 
   async finish(): Promise<void> {
-    const batch = this.#batch;
-    if (batch.length === 0) return;
-    this.#batch = [];
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    this.#entries = 0;
+    const { same, claims } = await this.port.asClaimed(waiting.map(({ raw }) => raw));
+    this.onClaims?.meet(claims);
+    let batch: Standing[] = [];
+    for (const [i, { raw, before }] of waiting.entries()) {
+      for (const standing of othersOf(raw, same[i]!, before)) {
+        if (batch.push(standing) < LOOKUP_SIZE) continue;
+        await this.#lookUp(batch);
+        batch = [];
+      }
+    }
+    if (batch.length > 0) await this.#lookUp(batch);
+  }
+
+  async #lookUp(batch: readonly Standing[]): Promise<void> {
     const claimed = new Map<string, ClaimedCommand[]>();
     const all = await this.port.findByKeys([...new Set(batch.map(({ entry }) => entry.key))]);
-    await this.onFound?.(all);
+    this.onClaims?.meet(all);
+    await this.onClaims?.bringAccountsOf(all.map(({ command }) => command));
     for (const found of all) {
       const known = claimed.get(found.command.key);
       if (known === undefined) claimed.set(found.command.key, [found]);
@@ -254,6 +286,16 @@ export class ClaimsAgainstEntries {
         `claim ${claim.id} was never finished: ${open} of its ${claim.commands.length} commands lack entries; ` +
         'run recovery',
     });
+  }
+}
+
+/** The entries of a block but for these, decoded. */
+function* othersOf(raw: RawBlock, same: ReadonlySet<number>, before: ReadonlyMap<number, Before>): Generator<Standing> {
+  const audited = raw.audited();
+  if ('unreadable' in audited) return;
+  const { entries, height } = audited.block;
+  for (let i = 0; i < entries.length; i++) {
+    if (!same.has(i)) yield { entry: entries[i]!, height, before: before.get(i) ?? NOT_KNOWN };
   }
 }
 

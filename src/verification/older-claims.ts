@@ -1,6 +1,6 @@
-import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
+import type { Claim } from '../ledger/ports.ts';
 import type { OriginCheck } from './origin-check.ts';
-import type { AuditPort, EarlierPort } from './ports.ts';
+import type { AuditPort, ClaimHead, EarlierPort } from './ports.ts';
 
 const CLAIMS_AT_ONCE = 100;
 const IDS_AT_ONCE = 1_000;
@@ -18,7 +18,7 @@ export class OlderClaims {
   ) {}
 
   /** Takes in what was claimed under the keys of entries of the increment. */
-  meet(found: readonly ClaimedCommand[]): void {
+  meet(found: readonly ClaimHead[]): void {
     for (const { claimId, at, state } of found) if (at < this.since && state === 'done') this.#met.add(claimId);
   }
 

@@ -75,6 +75,17 @@ export type PaymentRow = Pick<
   readonly settledHeight: number;
 };
 
+/** A claim without its commands. */
+export type ClaimHead = Pick<ClaimedCommand, 'claimId' | 'at' | 'state'>;
+
+/** What was found to stand just as it was claimed. */
+export interface AsClaimed {
+  /** Of each block, by index: whole payments and transactions that are all that their keys were claimed for, and just once. */
+  readonly same: readonly ReadonlySet<number>[];
+  /** Every claim that was compared. */
+  readonly claims: readonly ClaimHead[];
+}
+
 /** The stored ledger, read in bulk. */
 export interface AuditPort {
   /** Up to which height of each book a view is complete; a book it has not begun is missing. */
@@ -91,6 +102,8 @@ export interface AuditPort {
   paymentRows(book: number, fromHeight: number, toHeight: number): AsyncIterable<PaymentRow>;
   /** Every claim once, in any order. `since` (ms): only those that are pending, and those of that time and later. */
   claims(since?: number): AsyncIterable<Claim>;
+  /** Compares the entries of blocks with their claims, in bulk. What is not told to be the same is to be looked at. */
+  asClaimed(blocks: readonly RawBlock[]): Promise<AsClaimed>;
   /** Every command claimed under one of these keys; a key that is claimed twice comes twice. */
   findByKeys(keys: readonly string[]): Promise<readonly ClaimedCommand[]>;
   /** Every place in any book where an entry with one of these ids stands; an id that stands twice comes twice. */

@@ -2,7 +2,7 @@ import type { Clock } from '../ledger/ports.ts';
 import type { StoredBlock } from '../ledger/types.ts';
 import { checkAnchor, checkReplaced, heightOf, hexOf, inBatches, reportCut, takeBlock } from './book-verification.ts';
 import { type Break, BreakList } from './breaks.ts';
-import { ClaimsAgainstEntries, EntriesAgainstClaims, type Replayed } from './claim-checks.ts';
+import { ClaimsAgainstEntries, EntriesAgainstClaims, type OnClaims, type Replayed } from './claim-checks.ts';
 import { EarlierState } from './earlier-state.ts';
 import { OlderClaims } from './older-claims.ts';
 import { OriginCheck } from './origin-check.ts';
@@ -44,6 +44,11 @@ export class Verification {
   readonly #bookOf = (account: string) => {
     const slot = this.#table.find(account);
     return slot < 0 ? null : this.#table.book(slot);
+  };
+
+  readonly #onClaims: OnClaims = {
+    meet: (found) => this.#older?.meet(found),
+    bringAccountsOf: async (commands) => await this.#earlier?.bringAccountsOf(commands),
   };
 
   /**
@@ -168,10 +173,7 @@ export class Verification {
       this.port.paymentRows(book, listedAbove + 1, upTo.listed),
       this.#breaks,
     );
-    const claimed = new EntriesAgainstClaims(book, this.port, this.#breaks, this.#bookOf, async (found) => {
-      this.#older?.meet(found);
-      await this.#earlier?.bringAccountsOf(found.map(({ command }) => command));
-    });
+    const claimed = new EntriesAgainstClaims(book, this.port, this.#breaks, this.#bookOf, this.#onClaims);
     // Of what is written behind the journal some was not there yet when the blocks were verified.
     const first = above === 0 ? 0 : Math.min(above, listedAbove + 1, known!.snapshots + 1);
     const begun = (block: StoredBlock | null) => this.#replayOf(book, upTo, above, block);
