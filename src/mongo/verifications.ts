@@ -1,19 +1,19 @@
 import type { Collection, Db } from 'mongodb';
-import type { VerificationsPort, Verified, VerifyMode } from '../verification/ports.ts';
+import type { VerificationsPort, Verified, VerifiedTip, VerifyMode } from '../verification/ports.ts';
 
 const VERIFICATIONS = 'verifications';
 const LATEST = 'latest';
 
 /**
- * `{_id: 'latest', mode, at, claims_since, books: [{book, height, hash, listed, snapshots}]}`; `hash` in hex. One document, so that what
- * is known of all books is of one run.
+ * `{_id: 'latest', mode, at, claims_since, books: [{book, height, hash, listed, snapshots}]}`; `hash` in hex. One document,
+ * so that what is known of all books is of one run.
  */
 interface VerificationDocument {
   _id: string;
   mode: VerifyMode;
   at: Date;
   claims_since: Date;
-  books: { book: number; height: number; hash: string; listed: number; snapshots: number }[];
+  books: VerifiedTip[];
 }
 
 /** What verification found to be sound last. */
@@ -37,7 +37,6 @@ export class MongoVerifications implements VerificationsPort {
   }
 }
 
-function tipOf({ book, height, hash, listed, snapshots }: Verified['books'][number]): Verified['books'][number] {
-  // Numbers beyond 32 bits come back as they were stored: doubles.
+function tipOf({ book, height, hash, listed, snapshots }: VerifiedTip): VerifiedTip {
   return { book, height, hash, listed, snapshots };
 }
