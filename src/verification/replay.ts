@@ -3,6 +3,7 @@ import { BlockColumns, ENTRY } from './block-columns.ts';
 import type { BreakFound, BreakList } from './breaks.ts';
 import { unbalanced } from './entry-shape.ts';
 import { type Before, LifeCycleReplay } from './life-cycle.ts';
+import { reportLinks, sameBytes } from './link-report.ts';
 import type { AuditedBlock, RawBlock, UnreadableBlock } from './ports.ts';
 import { isBalance, type ReplayTable } from './replay-table.ts';
 import type { SettlementTable } from './settlement-table.ts';
@@ -188,8 +189,14 @@ export class BookReplay {
     }
     const { block, recomputedHash } = audited;
     if (!this.#follow(block.height)) return;
-    this.#checkLinks(audited);
-    this.#checkPlace(audited);
+    const below = {
+      hash: this.#hash,
+      recomputedHash: this.#recomputedHash,
+      at: this.#at,
+      term: this.#term,
+      postingsBelow: this.#postingsBelow,
+    };
+    reportLinks(audited, below, (found) => this.#broken(block.height, found));
     this.#standAt(block, block.hash, block.postingsBelow + postingsIn(block));
     this.#recomputedHash = recomputedHash;
     const { entries, height } = block;
@@ -234,48 +241,6 @@ export class BookReplay {
     this.#postingsBelow = null;
     this.#stretch++;
     this.#contradictions.clear();
-  }
-
-  #checkLinks({ block, recomputedHash }: AuditedBlock): void {
-    const { height, hash, prev, at, term, kind, entries } = block;
-    if (!sameBytes(hash, recomputedHash)) {
-      const message = 'the block was changed after it was written: its hash is not that of its bytes';
-      this.#broken(height, { kind: 'hash_mismatch', expected: hex(recomputedHash), actual: hex(hash), message });
-    }
-    // Either hash of the block below will do: that they differ was reported there.
-    if (this.#hash !== null && !sameBytes(prev, this.#hash) && !sameBytes(prev, this.#recomputedHash)) {
-      const message = `the block does not follow from block ${height - 1}: it names another hash`;
-      this.#broken(height, { kind: 'broken_chain', expected: hex(this.#hash), actual: hex(prev), message });
-    }
-    if (at < this.#at) {
-      const message = `the block is ${this.#at - at} ms older than the block below it`;
-      this.#broken(height, { kind: 'time_backwards', expected: `at least ${this.#at}`, actual: String(at), message });
-    }
-    if (term < this.#term) {
-      const message = `term ${term} comes after term ${this.#term}`;
-      this.#broken(height, {
-        kind: 'term_backwards',
-        expected: `at least ${this.#term}`,
-        actual: String(term),
-        message,
-      });
-    }
-    if (kind !== 'entries' && entries.length > 0) {
-      const message = `a ${kind} block must be empty, and this one holds ${entries.length} entries`;
-      this.#broken(height, { kind: 'malformed_block', expected: '0', actual: String(entries.length), message });
-    }
-  }
-
-  /** Is it where the index looks for it? */
-  #checkPlace({ block: { height, postingsBelow }, indexFault }: AuditedBlock): void {
-    if (this.#postingsBelow !== null && postingsBelow !== this.#postingsBelow) {
-      const [expected, actual] = [String(this.#postingsBelow), String(postingsBelow)];
-      const message = `the block says that there are ${actual} postings below it, and there are ${expected}`;
-      this.#broken(height, { kind: 'malformed_block', expected, actual, message });
-    }
-    if (indexFault !== null) {
-      this.#broken(height, { kind: 'malformed_block', message: `the block cannot be found: ${indexFault}` });
-    }
   }
 
   #takeLifeCycle(index: number, entry: Entry): void {
@@ -406,12 +371,4 @@ export class BookReplay {
   #broken(height: number, found: BreakFound): void {
     this.breaks.add({ ...found, book: this.book, height });
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array | null): boolean {
-  return b !== null && Buffer.compare(a, b) === 0;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }
