@@ -95,5 +95,6 @@ export async function takeBlock(raw: RawBlock, { replay, readModel, claimed }: B
   replay.take(raw);
   const audited = raw.audited();
   await readModel.take(audited);
-  if ('block' in audited) await claimed.take(raw, audited.block.entries.length, replay.before);
+  if ('unreadable' in audited) replay.cannotDecode(audited);
+  else await claimed.take(raw, audited.block.entries.length, replay.before);
 }

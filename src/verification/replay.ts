@@ -55,6 +55,8 @@ export class BookReplay {
   /** How much more; null: nobody can tell, so that what its posting says is taken. */
   #heldMore: bigint | null = null;
   readonly #columns = new BlockColumns();
+  /** Was the last block taken in by its columns? */
+  #isByColumns = false;
   readonly #stretchHere: { readonly book: number; stretch: number };
   /** Of the block at hand: what its entries were decided on that settle or change something, by their index. */
   readonly before = new Map<number, Before>();
@@ -107,8 +109,19 @@ export class BookReplay {
     this.blocks++;
     this.before.clear();
     const columns = this.#columns;
-    if (raw.scan(columns, this.table) && this.#isLinked(columns)) this.#takeColumns(columns, raw);
+    this.#isByColumns = raw.scan(columns, this.table) && this.#isLinked(columns);
+    if (this.#isByColumns) this.#takeColumns(columns, raw);
     else this.#takeDecoded(raw.audited());
+  }
+
+  /** The block that was taken in last cannot be decoded, so that its entries cannot be compared with anything. */
+  cannotDecode({ unreadable }: UnreadableBlock): void {
+    // Otherwise that was reported when it was taken in.
+    if (this.#isByColumns) this.#reportUnreadable(this.#height, unreadable);
+  }
+
+  #reportUnreadable(height: number, why: string): void {
+    this.#broken(height, { kind: 'unreadable_block', message: `the block cannot be read: ${why}` });
   }
 
   /** Does a block whose bytes are right follow from the one below it? */
@@ -139,7 +152,8 @@ export class BookReplay {
         continue;
       }
       decoded ??= raw.audited();
-      if ('unreadable' in decoded) throw new Error(`block ${height} can be read, and cannot: ${decoded.unreadable}`);
+      // That is reported once its entries are to be compared.
+      if ('unreadable' in decoded) return;
       this.#takeAny(i, height, decoded.block.entries[i]!);
     }
   }
@@ -181,10 +195,7 @@ export class BookReplay {
     if ('unreadable' in audited) {
       const height = audited.height ?? this.#height + 1;
       if (this.#follow(height)) this.#lost(height);
-      this.#broken(height, {
-        kind: 'unreadable_block',
-        message: `the block cannot be read: ${audited.unreadable}`,
-      });
+      this.#reportUnreadable(height, audited.unreadable);
       return;
     }
     const { block, recomputedHash } = audited;

@@ -79,3 +79,20 @@ describe('by columns as decoded', () => {
     );
   });
 });
+
+test('a block that reads well by columns, and cannot be decoded, is reported', async () => {
+  const model = randomModel(3, 6);
+  const port = new StoredModel(model).port(true);
+  const blocks: typeof port.blocks = async function* (...range) {
+    for await (const raw of port.blocks(...range)) {
+      yield { ...raw, audited: () => ({ height: null, unreadable: 'for no reason' }) };
+    }
+  };
+  const { breaks } = await verify({ ...port, blocks }, { clock: { now: () => NOW } });
+  for (const block of [...model.books.values()].flat()) {
+    const at = { kind: 'unreadable_block', book: block.book, height: block.height };
+    expect(
+      breaks.filter((one) => one.kind === at.kind && one.book === at.book && one.height === at.height),
+    ).toHaveLength(1);
+  }
+});
