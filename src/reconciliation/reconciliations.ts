@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly timingDays?: number | undefined;
   readonly account?: string | undefined;
   readonly dryRun?: boolean | undefined;
+  /** Verify all of the ledger, and not only what is new. */
+  readonly isFull?: boolean | undefined;
   readonly bytesMax?: number | undefined;
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
 }
@@ -104,11 +106,11 @@ export class Reconciliations {
   }
 
   /** The ledger against itself. Null: it was begun already for that time of the schedule. */
-  async begin(startedBy: string, scheduledFor: Date): Promise<Reconciliation | null>;
-  async begin(startedBy: string): Promise<Reconciliation>;
-  async begin(startedBy: string, scheduledFor: Date | null = null): Promise<Reconciliation | null> {
+  async begin(startedBy: string, isFull: boolean, scheduledFor: Date): Promise<Reconciliation | null>;
+  async begin(startedBy: string, isFull: boolean): Promise<Reconciliation>;
+  async begin(startedBy: string, isFull: boolean, scheduledFor: Date | null = null): Promise<Reconciliation | null> {
     await this.#makeSureThereIsRoom();
-    const begins = begun(`rec_${uuidv7()}`, { source: DEFAULT_SOURCE, startedBy }, this.deps.clock);
+    const begins = begun(`rec_${uuidv7()}`, { source: DEFAULT_SOURCE, startedBy, isFull }, this.deps.clock);
     const reconciliation = { ...begins, scheduledFor };
     return (await this.deps.store.insert(reconciliation)) === null ? reconciliation : null;
   }

@@ -96,6 +96,7 @@ function verified({
   breaks,
   breakCount,
   durationMs,
+  since,
 }: VerifyReport) {
   const entries = books.reduce((sum, book) => sum + book.entries, 0);
   const found = ok
@@ -106,15 +107,18 @@ function verified({
       html`<tr><th scope="row">${book}</th><td class="number">${counted(height)}</td><td class="number">${counted(count)}</td><td class="number">${counted(postings)}</td><td><code class="hash">${hash ?? 'cannot be read'}</code></td></tr>
 `,
   );
-  const balanceRows = trialBalance.map(({ currency, accounts: count, debit, credit, sum }) => {
+  const balanceRows = (trialBalance ?? []).map(({ currency, accounts: count, debit, credit, sum }) => {
     const cells = [debit, credit, sum];
     return html`<tr><th scope="row">${currency}</th><td class="number">${counted(count)}</td>${cells.map((amount) => html`<td class="number">${moneyText(amount, currency)}</td>`)}<td>${sum === 0n ? 'balanced' : 'NOT balanced'}</td></tr>
 `;
   });
-  return html`<p>${plural(entries, 'entry', 'entries')} in ${plural(books.length, 'book')} and ${plural(accounts, 'account')} were verified in ${(durationMs / 1000).toFixed(1)} s, ${found}. ${plural(claims, 'command')} looked at, ${counted(pending)} of them still under way.</p>
+  return html`<p>${plural(entries, 'entry', 'entries')} in ${plural(books.length, 'book')} and ${plural(accounts, 'account')} were verified in ${(durationMs / 1000).toFixed(1)} s, ${found}. ${plural(claims, 'command')} looked at, ${counted(pending)} of them still under way.${since && html` What stood before ${timeText(since)} was verified then, and only what is new was looked at.`}</p>
 ${breakCount > 0 && html`<h3>Broken invariants</h3>${brokenTable(breaks, breakCount)}`}
-<h3>Trial balance</h3>
-${scrolled('Trial balance', html`<table><thead><tr><th scope="col">Currency</th><th scope="col" class="number">Accounts</th><th scope="col" class="number">Debit</th><th scope="col" class="number">Credit</th><th scope="col" class="number">Sum</th><th scope="col">Result</th></tr></thead><tbody>${balanceRows}</tbody></table>`)}
+${
+  trialBalance !== null &&
+  html`<h3>Trial balance</h3>
+${scrolled('Trial balance', html`<table><thead><tr><th scope="col">Currency</th><th scope="col" class="number">Accounts</th><th scope="col" class="number">Debit</th><th scope="col" class="number">Credit</th><th scope="col" class="number">Sum</th><th scope="col">Result</th></tr></thead><tbody>${balanceRows}</tbody></table>`)}`
+}
 <h3>Books</h3>
 ${scrolled('Books', html`<table><caption>Write the hash of the highest block down: it vouches for all below.</caption><thead><tr><th scope="col">Book</th><th scope="col" class="number">Height</th><th scope="col" class="number">Entries</th><th scope="col" class="number">Postings</th><th scope="col">Hash</th></tr></thead><tbody>${bookRows}</tbody></table>`)}`;
 }

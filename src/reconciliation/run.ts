@@ -25,7 +25,7 @@ export interface RunDeps {
   readonly files: Pick<StatementFiles, 'read'>;
   readonly items: LedgerItems;
   readonly notices: NoticeSink;
-  readonly verify: (options: Pick<VerifyOptions, 'onProgress' | 'signal'>) => Promise<VerifyReport>;
+  readonly verify: (options: Pick<VerifyOptions, 'onProgress' | 'signal'>, isFull: boolean) => Promise<VerifyReport>;
   readonly clock: Clock;
   readonly crashPoint?: CrashPoint | undefined;
 }
@@ -74,7 +74,9 @@ export class Run {
     if (this.reconciliation.internal === null) {
       await this.#step('verify');
       const onProgress = ({ phase, done, of }: VerifyProgress) => this.#progress(phase, done, of);
-      await this.#update({ internal: await this.deps.verify({ ...this.options, onProgress }) });
+      await this.#update({
+        internal: await this.deps.verify({ ...this.options, onProgress }, this.reconciliation.isFull),
+      });
     }
     await crashPoint('verified');
     if (this.reconciliation.kind === 'internal') return await this.#finish(null);

@@ -57,7 +57,7 @@ export class Schedule {
     try {
       await this.#readInbox();
       await reconciliations.sweep();
-      await reconciliations.begin(STARTED_BY, time);
+      await reconciliations.begin(STARTED_BY, false, time);
     } finally {
       await lease.release();
     }

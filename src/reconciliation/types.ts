@@ -65,6 +65,8 @@ export interface Reconciliation {
   readonly failure: string | null;
   /** Nothing of it is kept but this. */
   readonly dryRun: boolean;
+  /** Is all of the ledger verified? Else what is new, where that is enough. */
+  readonly isFull: boolean;
   readonly file: StatementFile | null;
   /** How it is compared, as the settings were when it began. Null: only the ledger itself is looked at. */
   readonly config: (SourceConfig & { readonly from: number; readonly to: number }) | null;

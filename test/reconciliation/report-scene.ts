@@ -35,7 +35,11 @@ export function rules(counts: Partial<Record<RuleName, number>> = {}): Record<Ru
 export function verified(change: Partial<VerifyReport> = {}): VerifyReport {
   return {
     ok: true,
-    books: [{ book: 0, blocks: 1_210, entries: 2_420, postings: 4_840, height: 1_210, hash: 'ab12'.repeat(16) }],
+    mode: 'full',
+    since: null,
+    books: [
+      { book: 0, above: 0, blocks: 1_210, entries: 2_420, postings: 4_840, height: 1_210, hash: 'ab12'.repeat(16) },
+    ],
     accounts: 42,
     claims: 2_420,
     pending: 0,
@@ -80,6 +84,7 @@ export function reconciliation(change: Partial<Reconciliation> = {}): Reconcilia
       ok: false,
       failure: null,
       dryRun: false,
+      isFull: false,
     },
     file: {
       ...{ name: 'november.xml', sha256: 'c0ffee'.padEnd(64, '0'), format: 'camt053', bytes: 4_096, lines: 3 },

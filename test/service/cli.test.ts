@@ -43,6 +43,27 @@ describe('kvitt verify', () => {
     });
   });
 
+  it('goes on from where it was verified before, and says from where', async () => {
+    await service.db.collection('verifications').deleteMany({});
+    const first = await run('verify', '--incremental', '--json');
+    expect(first.code).toBe(0);
+    expect(first.stderr).toContain('No verification is remembered');
+    const whole = JSON.parse(first.stdout);
+    expect(whole).toMatchObject({ mode: 'full', since: null, ok: true });
+    const [{ height, hash }] = whole.books;
+    const next = await run('verify', '--incremental', '--json');
+    expect([next.code, next.stderr]).toEqual([0, '']);
+    expect(JSON.parse(next.stdout)).toMatchObject({
+      mode: 'incremental',
+      since: expect.stringMatching(/^\d{4}-/),
+      trial_balance: null,
+      books: [{ above: height, blocks: 0, entries: 0, height, hash }],
+    });
+    const text = await run('verify', '--incremental');
+    expect(text.stdout).toMatch(/^Ledger: verified since \d{4}-\S+Z, nothing broken\n/);
+    expect(text.stdout).toMatch(new RegExp(`^book +above .*\n +0 +${height} +0 `, 'm'));
+  });
+
   it('ends with 1 when something is, and names it', async () => {
     const block = { _id: { book: 0, height: BigInt(paid.height) } as never };
     const change = (posted: bigint) =>
