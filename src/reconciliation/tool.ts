@@ -1,6 +1,6 @@
 /** `kvitt reconcile`, `kvitt reconciliations`, `kvitt breaks`. Answers go to standard output, all else to standard error. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -176,7 +176,7 @@ async function runReconcile(parts: ToolParts, file: string | undefined, flags: R
     const startedBy = parts.actor();
     const begin = async () => {
       if (file === undefined) return await reconciliations.begin(startedBy, isFull);
-      const input = file === '-' ? process.stdin : createReadStream(file);
+      const input = file === '-' ? process.stdin : (await open(file)).createReadStream();
       const name = file === '-' ? {} : { name: basename(file) };
       return (await reconciliations.import(input, { ...options, ...name, isFull, startedBy, onProgress }))
         .reconciliation;
