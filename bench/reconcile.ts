@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import type { StatementFormat } from '../src/statements/reader.ts';
 import { median } from './measure.ts';
-import { type Data, writeItems, writeStatement } from './reconcile/files.ts';
+import { DAYS, type Data, FIRST_DAY, writeItems, writeStatement } from './reconcile/files.ts';
 import { machine, number, RECONCILE, writeToReadme } from './report.ts';
 
 const { values: options } = parseArgs({
@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
   },
 });
 const [LINES, ROUNDS] = [Number(options.lines), Number(options.rounds)];
-const SIDE = fileURLToPath(new URL('./reconcile/side.ts', import.meta.url));
+const SIDE = fileURLToPath(new URL('./reconcile/side.mjs', import.meta.url));
 /** One core, where the machine can say so: the garbage collector's threads would take others. */
 const PINNED = spawnSync('taskset', ['-c', '0', 'true']).status === 0 ? ['taskset', '-c', '0'] : [];
 
@@ -84,7 +84,7 @@ async function bench(of: readonly Row[], data: Data): Promise<void> {
 }
 
 async function run({ what, side, format }: Row, statement: string, items: string): Promise<Measured> {
-  const command = [...PINNED, process.execPath, '--import', 'tsx', SIDE, side, format, statement, items];
+  const command = [...PINNED, process.execPath, SIDE, side, format, statement, items, String(FIRST_DAY), String(DAYS)];
   const { stdout } = await promisify(execFile)(command[0]!, command.slice(1));
   const measured = JSON.parse(stdout) as Measured;
   process.stderr.write(`${what}: ${number(perSecond(measured))} lines/s, ${measured.maxRssMiB.toFixed(0)} MiB\n`);

@@ -136,6 +136,9 @@ async function runVerify({ incremental, ...options }: Output & { incremental?: b
 const reconciling: ReconcilingParts = {
   withParts: (run) =>
     withStorage(async ({ db }, config, log) => {
+      // The columns of a comparison stand beside the heap, which is to stay as small as it can.
+      setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
+      setFlagsFromString('--semi-space-growth-factor=1');
       const closers = new Closers();
       // Only whoever resolves a break with a transaction needs a ledger.
       const createTransaction: Payments['createTransaction'] = (request, caller) => {

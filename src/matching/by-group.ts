@@ -11,7 +11,7 @@ const MANY_MAX = 50_000;
 /** One line, such as a payout or a batch booking, against many items. */
 export function matchOneToMany(pool: Pool, evidence: Evidence, windowDays: number): void {
   const byDay = new ItemsByDay(pool);
-  for (const line of [...pool.freeLines()].sort(pool.byDayAndLine)) {
+  for (const line of Uint32Array.from(pool.freeLines()).sort(pool.byDayAndLine)) {
     for (const { items, confidence } of itemSets(pool, evidence, byDay, line, windowDays)) {
       if (!isSumOf(pool, line, items)) continue;
       pool.join('one_to_many', confidence, [line], items.sort(pool.byTimeAndId));
@@ -139,13 +139,14 @@ export function matchManyToMany(pool: Pool, evidence: Evidence, windowDays: numb
 
 /** The free lines by each name that they bear, in an order that does not depend on how items were read. */
 function* lineSets(pool: Pool, evidence: Evidence): Generator<{ readonly lines: number[]; readonly name: number }> {
-  const names = new Set<number>();
-  for (const line of [...pool.freeLines()].sort(pool.byDayAndLine)) {
-    for (const name of evidence.namesOf(line)) names.add(name);
-  }
-  for (const name of names) {
-    const lines = evidence.linesBearing(name).filter((line) => pool.isLineFree(line));
-    yield { lines: lines.sort(pool.byDayAndLine), name };
+  const isDone = new Uint8Array(pool.items.names.size);
+  for (const line of Uint32Array.from(pool.freeLines()).sort(pool.byDayAndLine)) {
+    for (const name of evidence.namesOf(line)) {
+      if (isDone[name] === 1) continue;
+      isDone[name] = 1;
+      const lines = evidence.linesBearing(name).filter((other) => pool.isLineFree(other));
+      yield { lines: lines.sort(pool.byDayAndLine), name };
+    }
   }
 }
 

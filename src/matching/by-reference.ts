@@ -1,3 +1,4 @@
+import { Links } from './links.ts';
 import { alikeIn, beyondWindow, pairUp } from './pairing.ts';
 import type { Pool } from './pool.ts';
 
@@ -6,8 +7,9 @@ const SURE = 1;
 /** Same reference, amount and currency, within the window; of several those that are closest in their order. */
 export function matchByReference(pool: Pool): void {
   pairBorneIds(pool);
+  const named = new Links(pool.items.names.size, pool.lines.size, (line) => pool.lines.name(line));
   for (let name = 0; name < pool.items.names.size; name++) {
-    const line = pool.soleLineNamed(name);
+    const line = named.sole(name);
     if (line === -1) continue;
     const item = pool.soleItemNamed(name);
     if (line >= 0 && item >= 0) {
@@ -18,7 +20,7 @@ export function matchByReference(pool: Pool): void {
       continue;
     }
     const sides = {
-      lines: pool.linesNamed(name).filter((one) => pool.isLineFree(one)),
+      lines: named.of(name).filter((one) => pool.isLineFree(one)),
       items: pool.itemsNamed(name).filter((one) => pool.isItemFree(one)),
     };
     pairUp(pool, sides, alikeIn(pool), beyondWindow(pool), (ours, theirs) => {

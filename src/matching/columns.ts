@@ -1,4 +1,4 @@
-type Column = Float64Array | Int32Array | Uint32Array | Uint8Array | Int8Array;
+type Column = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array | Int8Array;
 
 /** A column with room for an index: itself, or a copy with twice the room. */
 export function roomFor<T extends Column>(column: T, index: number): T {

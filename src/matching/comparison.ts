@@ -151,7 +151,7 @@ export class Comparison {
 
   /** Is it matched by its reference as far as can be told now? Then nobody will ask what else it says. */
   #isKnown(line: StatementLine, name: number): boolean {
-    const item = name < 0 ? -1 : this.items.firstNamed(name);
+    const item = name < 0 ? -1 : this.items.soleNamed(name);
     return (
       item >= 0 &&
       !this.items.isSettled(item) &&
@@ -173,12 +173,12 @@ export class Comparison {
       totalsOf(this.lines.currency(line)).statement += this.lines.amount(line);
     }
     let [matchedLines, matchedItems, items] = [0, 0, 0];
-    for (let number = 0; number < pool.matches; number++) {
-      const match = pool.match(number);
-      byRule[match.rule]++;
-      matchedLines += match.lines.length;
-      matchedItems += match.items.length;
-      for (const item of match.items) totalsOf(this.items.currency(item)).matched += this.items.amount(item);
+    for (let number = 0; number < pool.matches; number++) byRule[pool.ruleOf(number)]++;
+    for (let line = 0; line < this.lines.size; line++) if (!pool.isLineFree(line)) matchedLines++;
+    for (let item = 0; item < this.items.size; item++) {
+      if (pool.matchOfItem(item) < 0) continue;
+      matchedItems++;
+      totalsOf(this.items.currency(item)).matched += this.items.amount(item);
     }
     for (let at = 0; at < findings.size; at++) {
       const { cause, item } = findings.get(at);

@@ -79,7 +79,7 @@ export function diagnose(pool: Pool, evidence: Evidence, period: Period): Findin
   };
   const lineLeft = (line: number) => pool.isLineFree(line) && !told.has(line);
   const itemLeft = (item: number) => pool.isItemFree(item) && !taken.has(item);
-  const lines = [...pool.freeLines()].sort(pool.byDayAndLine);
+  const lines = Uint32Array.from(pool.freeLines()).sort(pool.byDayAndLine);
   for (const name of namesBorne(evidence, lines)) {
     const sides = () => ({
       lines: evidence.linesBearing(name).filter(lineLeft),
@@ -140,7 +140,7 @@ function outside(pool: Pool, { from, to }: Period, item: number): number {
   return Math.max(0, from - day, day - to);
 }
 
-function* namesBorne(evidence: Evidence, lines: readonly number[]): Generator<number> {
+function* namesBorne(evidence: Evidence, lines: Iterable<number>): Generator<number> {
   const seen = new Set<number>();
   for (const line of lines) {
     for (const name of evidence.namesOf(line)) {

@@ -68,15 +68,15 @@ export class Evidence {
     const { lines, items } = this.pool;
     const own = lines.name(line);
     const details = lines.details(line);
-    const names = new Set(own >= 0 ? [own] : []);
-    if (details !== null) for (const name of this.#mentions.in(saidIn(details))) names.add(name);
+    const mentioned = details === null ? [] : this.#mentions.in(saidIn(details));
     const batch = lines.batch(line) < 0 ? NONE : items.names.find(lines.batches.get(lines.batch(line)));
-    if (batch >= 0) names.add(batch);
-    const [first, ...others] = names;
+    const all =
+      own >= 0 || batch >= 0 ? [...new Set([own, ...mentioned, batch])].filter((name) => name >= 0) : mentioned;
+    const [first, ...others] = all;
     if (first === undefined) return;
     this.#first[line] = first;
     if (others.length === 0) return;
-    this.#more.set(line, [...names]);
+    this.#more.set(line, all);
     for (const name of others) {
       const bearing = this.#beside.get(name);
       if (bearing === undefined) this.#beside.set(name, [line]);

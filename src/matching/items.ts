@@ -8,6 +8,7 @@ import type { LedgerItem } from './types.ts';
 
 const AT_FIRST = 1024;
 const NONE = -1;
+const ACCOUNTS_MAX = 0xffff;
 const KIND_NUMBERS = new Map(COMMAND_KINDS.map((kind, number) => [kind, number]));
 
 /** The movements in the ledger that are compared, in columns outside of the heap. Amounts are safe integers. */
@@ -20,9 +21,10 @@ export class Items {
   #kinds = new Uint8Array(AT_FIRST);
   #names = new Int32Array(AT_FIRST);
   #groups = new Int32Array(AT_FIRST);
-  #accounts = new Int32Array(AT_FIRST);
-  /** By name: the first item that has it. */
-  #firstNamed = new Int32Array(AT_FIRST).fill(NONE);
+  #accounts = new Uint16Array(AT_FIRST);
+  /** By name: the item that got it last, and 1; by item: the one that got its name before it, and 1; 0: none. */
+  #lastNamed = new Int32Array(AT_FIRST);
+  #before = new Int32Array(AT_FIRST);
   /** 1: an earlier statement had it. */
   #settled = new Uint8Array(AT_FIRST);
   /** Payments that are not named as their transaction is. */
@@ -32,6 +34,8 @@ export class Items {
   readonly names = new Names();
   readonly #accountNames = new Names();
   isDirected = true;
+  /** Is any of them known to be paid out with others? */
+  hasGroups = false;
 
   constructor(readonly currencies: Currencies) {}
 
@@ -50,8 +54,9 @@ export class Items {
     if (item.direction === null) this.isDirected = false;
     this.#kinds[at] = KIND_NUMBERS.get(item.kind)!;
     this.#names[at] = this.names.add(item.reference ?? item.payment ?? item.id);
+    if (item.group !== null) this.hasGroups = true;
     this.#groups[at] = item.group === null ? NONE : this.names.add(item.group);
-    this.#accounts[at] = item.account === null ? NONE : this.#accountNames.add(item.account);
+    this.#accounts[at] = item.account === null ? 0 : this.#accountNumber(item.account);
     this.#settled[at] = isSettled ? 1 : 0;
     this.#takeName(this.#names[at]!, at);
     if (item.payment !== null && item.payment !== paymentOf(item.id)) this.#payments.set(at, item.payment);
@@ -59,9 +64,17 @@ export class Items {
     return at;
   }
 
-  /** The first one that was added under a name, or -1. */
-  firstNamed(name: number): number {
-    return this.#firstNamed[name] ?? NONE;
+  /** The one under a name; -1: none, -2: several. */
+  soleNamed(name: number): number {
+    const last = (this.#lastNamed[name] ?? 0) - 1;
+    return last >= 0 && this.#before[last]! > 0 ? -2 : last;
+  }
+
+  /** Those under a name, in no order. */
+  named(name: number): number[] {
+    const all: number[] = [];
+    for (let one = (this.#lastNamed[name] ?? 0) - 1; one >= 0; one = this.#before[one]! - 1) all.push(one);
+    return all;
   }
 
   amount(item: number): number {
@@ -102,7 +115,7 @@ export class Items {
     const sign = this.sign(item);
     return {
       id,
-      account: this.#accounts[item] === NONE ? null : this.#accountNames.get(this.#accounts[item]!),
+      account: this.#accounts[item] === 0 ? null : this.#accountNames.get(this.#accounts[item]! - 1),
       kind: COMMAND_KINDS[this.#kinds[item]!] as CommandKind,
       payment: payment === '' ? null : payment,
       reference: reference === id || reference === payment ? null : reference,
@@ -114,11 +127,16 @@ export class Items {
     };
   }
 
+  #accountNumber(account: string): number {
+    const number = this.#accountNames.add(account) + 1;
+    if (number > ACCOUNTS_MAX) throw new RangeError(`more than ${ACCOUNTS_MAX} accounts stand for one source`);
+    return number;
+  }
+
   #takeName(name: number, at: number): void {
-    const before = this.#firstNamed.length;
-    this.#firstNamed = roomFor(this.#firstNamed, name);
-    if (this.#firstNamed.length > before) this.#firstNamed.fill(NONE, before);
-    if (this.#firstNamed[name] === NONE) this.#firstNamed[name] = at;
+    this.#lastNamed = roomFor(this.#lastNamed, name);
+    this.#before[at] = this.#lastNamed[name]!;
+    this.#lastNamed[name] = at + 1;
   }
 
   #makeRoom(at: number): void {
@@ -131,6 +149,7 @@ export class Items {
     this.#groups = roomFor(this.#groups, at);
     this.#accounts = roomFor(this.#accounts, at);
     this.#settled = roomFor(this.#settled, at);
+    this.#before = roomFor(this.#before, at);
   }
 }
 

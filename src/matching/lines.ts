@@ -29,9 +29,10 @@ export class Lines {
   #directions = new Int8Array(AT_FIRST);
   /** Name among those of the items that it bears, or -1. */
   #names = new Int32Array(AT_FIRST);
-  /** Item whose own id it bears, or -1. */
-  #items = new Int32Array(AT_FIRST);
-  #batches = new Int32Array(AT_FIRST);
+  /** Item whose own id it bears, and 1; 0: none. Empty until there is one. */
+  #items = new Int32Array(0);
+  /** Number of its batch, and 1; 0: none. Empty until there is one. */
+  #batches = new Int32Array(0);
   #details = new Int32Array(AT_FIRST);
   readonly #fees = new Map<number, number>();
   readonly #counts = new Map<number, number>();
@@ -58,8 +59,8 @@ export class Lines {
     this.#directions[at] = signOf(line.direction);
     if (line.direction === null) this.isDirected = false;
     this.#names[at] = name;
-    this.#items[at] = item;
-    this.#batches[at] = line.batch === null ? NONE : this.batches.add(line.batch);
+    if (item >= 0) this.#items = put(this.#items, at, item + 1);
+    if (line.batch !== null) this.#batches = put(this.#batches, at, this.batches.add(line.batch) + 1);
     this.#details[at] = keepDetails ? this.#texts.add(joined(line)) : NONE;
     if (line.fee > 0n) this.#fees.set(at, Number(line.fee));
     if (line.count !== null) this.#counts.set(at, line.count);
@@ -86,11 +87,11 @@ export class Lines {
     return this.#names[line]!;
   }
   item(line: number): number {
-    return this.#items[line]!;
+    return (this.#items[line] ?? 0) - 1;
   }
   /** Number of its batch, or -1. */
   batch(line: number): number {
-    return this.#batches[line]!;
+    return (this.#batches[line] ?? 0) - 1;
   }
   fee(line: number): number {
     return this.#fees.get(line) ?? 0;
@@ -117,10 +118,15 @@ export class Lines {
     this.#currencies = roomFor(this.#currencies, at);
     this.#directions = roomFor(this.#directions, at);
     this.#names = roomFor(this.#names, at);
-    this.#items = roomFor(this.#items, at);
-    this.#batches = roomFor(this.#batches, at);
     this.#details = roomFor(this.#details, at);
   }
+}
+
+/** A column that most lines have nothing in: it grows as far as the last that has. */
+function put(column: Int32Array<ArrayBuffer>, at: number, value: number): Int32Array<ArrayBuffer> {
+  const roomy = roomFor(column, at);
+  roomy[at] = value;
+  return roomy;
 }
 
 export function signOf(direction: Direction): number {

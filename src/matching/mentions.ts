@@ -4,6 +4,9 @@ import { NormalText, normalized } from './normal-text.ts';
 
 const BASE = 0x01000193;
 const SIZE_AT_FIRST = 1024;
+const SEEN_BITS = 2 ** 22;
+const SEEN_MASK = SEEN_BITS / 32 - 1;
+const NONE: readonly number[] = [];
 /** Different lengths that are looked for: each text is gone through once for each. */
 const LENGTHS_MAX = 48;
 const MENTIONS_MAX = 64;
@@ -18,6 +21,8 @@ export class Mentions {
   readonly #sums = new Uint32Array(4_097);
   /** Numbers and 1, at the place of their hash; open addressing. */
   #places = new Int32Array(SIZE_AT_FIRST);
+  /** One bit for each hash: nearly all stretches of a text are told from it, which is small enough to be at hand. */
+  readonly #seen = new Uint32Array(SEEN_BITS / 32);
   #hashes = new Uint32Array(SIZE_AT_FIRST);
   #names = new Int32Array(SIZE_AT_FIRST);
   #size = 0;
@@ -41,23 +46,29 @@ export class Mentions {
     this.#hashes = roomFor(this.#hashes, at);
     this.#names[at] = name;
     this.#hashes[at] = hash >>> 0;
+    this.#seen[(mixed(hash) >>> 5) & SEEN_MASK]! |= 1 << (mixed(hash) & 31);
     if (2 * this.#size > this.#places.length) this.#grow();
     else this.#put(at);
   }
 
   /** The names that a text bears, the longest first; of those within a longer one, only that. */
-  in(text: string): number[] {
-    if (this.#size === 0) return [];
+  in(text: string): readonly number[] {
+    if (this.#size === 0) return NONE;
     const { length, codes } = this.#text.set(text);
-    this.#sums[0] = 0;
-    for (let i = 0; i < length; i++) this.#sums[i + 1] = step(this.#sums[i]!, codes[i]!);
+    const sums = this.#sums;
+    const seen = this.#seen;
+    sums[0] = 0;
+    for (let i = 0; i < length; i++) sums[i + 1] = step(sums[i]!, codes[i]!);
     const found: { name: number; from: number; to: number }[] = [];
     for (const [size, factor] of this.#lengths) {
       for (let from = 0; from + size <= length; from++) {
-        const hash = (this.#sums[from + size]! - Math.imul(this.#sums[from]!, factor)) >>> 0;
-        this.#findAt(hash, from, size, found);
+        const hash = (sums[from + size]! - Math.imul(sums[from]!, factor)) >>> 0;
+        const bits = mixed(hash);
+        if ((seen[(bits >>> 5) & SEEN_MASK]! & (1 << (bits & 31))) !== 0) this.#findAt(hash, from, size, found);
       }
     }
+    if (found.length === 0) return NONE;
+    if (found.length === 1) return [found[0]!.name];
     found.sort((a, b) => b.to - b.from - (a.to - a.from) || a.from - b.from || this.#compare(a.name, b.name));
     const names = new Set<number>();
     const taken: { from: number; to: number }[] = [];

@@ -7,7 +7,6 @@ export class Names {
   readonly #texts = new Texts();
   /** A number and 1 at each place that is taken; open addressing, at most half full. */
   #places = new Int32Array(SIZE_AT_FIRST);
-  #hashes = new Uint32Array(SIZE_AT_FIRST >> 1);
 
   get size(): number {
     return this.#texts.size;
@@ -19,44 +18,31 @@ export class Names {
 
   /** The number of a text, or -1. */
   find(text: string): number {
-    return this.#places[this.#placeOf(text, hashOf(text))]! - 1;
+    return this.#places[this.#placeOf(text)]! - 1;
   }
 
   /** The number of a text, which is added when it is not there. */
   add(text: string): number {
-    const hash = hashOf(text);
-    const place = this.#placeOf(text, hash);
+    const place = this.#placeOf(text);
     const known = this.#places[place]! - 1;
     if (known >= 0) return known;
     const name = this.#texts.add(text);
-    if (name === this.#hashes.length) this.#grow();
-    this.#hashes[name] = hash;
-    this.#put(name);
+    if (2 * this.size > this.#places.length) this.#grow();
+    else this.#places[place] = name + 1;
     return name;
   }
 
-  #placeOf(text: string, hash: number): number {
+  #placeOf(text: string): number {
     const mask = this.#places.length - 1;
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
+    for (let at = hashOf(text) & mask; ; at = (at + 1) & mask) {
       const name = this.#places[at]! - 1;
-      if (name < 0 || (this.#hashes[name] === hash && this.#texts.isAt(name, text))) return at;
+      if (name < 0 || this.#texts.isAt(name, text)) return at;
     }
   }
 
-  #put(name: number): void {
-    const mask = this.#places.length - 1;
-    let at = this.#hashes[name]! & mask;
-    while (this.#places[at] !== 0) at = (at + 1) & mask;
-    this.#places[at] = name + 1;
-  }
-
   #grow(): void {
-    const hashes = new Uint32Array(2 * this.#hashes.length);
-    hashes.set(this.#hashes);
-    this.#hashes = hashes;
-    this.#places = new Int32Array((4 * this.#hashes.length) >> 1);
-    // The one being added has no hash yet.
-    for (let name = 0; name < this.size - 1; name++) this.#put(name);
+    this.#places = new Int32Array(2 * this.#places.length);
+    for (let name = 0; name < this.size; name++) this.#places[this.#placeOf(this.get(name))] = name + 1;
   }
 }
 

@@ -1,11 +1,13 @@
 import { roomFor } from './columns.ts';
 import type { Items } from './items.ts';
 import type { Lines } from './lines.ts';
+import { Links } from './links.ts';
 import type { RuleName } from './types.ts';
 import { RULES } from './types.ts';
 
 const FREE = -1;
 const AT_FIRST = 1024;
+const CONFIDENCE_UNIT = 10_000;
 
 /** Lines and items that are the same money. */
 export interface Match {
@@ -21,17 +23,19 @@ export class Pool {
   readonly #lineMatches: Int32Array;
   readonly #itemMatches: Int32Array;
   #rules = new Uint8Array(AT_FIRST);
-  #confidences = new Float64Array(AT_FIRST);
-  /** Of matches of one line and one item; of others, -1. */
+  /** In ten-thousandths. */
+  #confidences = new Uint16Array(AT_FIRST);
+  /** Of matches of one line and one item. Of others the first has -1 less where they begin in {@link #members}. */
   #line = new Int32Array(AT_FIRST);
   #item = new Int32Array(AT_FIRST);
-  readonly #many = new Map<number, Pick<Match, 'lines' | 'items'>>();
+  /** How many lines, these, how many items, these; of one match after the other. */
+  #members = new Int32Array(AT_FIRST);
+  #membersEnd = 0;
   #size = 0;
   /** Do both sides say which way the money went? If not, only amounts are compared. */
   readonly isDirected: boolean;
-  readonly #byName: Links;
-  readonly #byGroup: Links;
-  readonly #linesByName: Links;
+  /** Null: there are no groups. */
+  readonly #byGroup: Links | null;
 
   constructor(
     readonly lines: Lines,
@@ -42,21 +46,27 @@ export class Pool {
     this.#itemMatches = new Int32Array(items.size).fill(FREE);
     this.isDirected = lines.isDirected && items.isDirected;
     const names = items.names.size;
-    this.#byName = new Links(names, items.size, (item) => items.name(item));
-    this.#byGroup = new Links(names, items.size, (item) => items.group(item));
-    this.#linesByName = new Links(names, lines.size, (line) => lines.name(line));
+    this.#byGroup = items.hasGroups ? new Links(names, items.size, (item) => items.group(item)) : null;
   }
 
   get matches(): number {
     return this.#size;
   }
 
+  ruleOf(number: number): RuleName {
+    return RULES[this.#rules[number]!]!;
+  }
+
   match(number: number): Match {
-    const rule = RULES[this.#rules[number]!]!;
-    const confidence = this.#confidences[number]!;
-    const many = this.#many.get(number);
-    const sides = many ?? { lines: [this.#line[number]!], items: [this.#item[number]!] };
-    return { rule, confidence, ...sides };
+    const rule = this.ruleOf(number);
+    const confidence = this.#confidences[number]! / CONFIDENCE_UNIT;
+    const [line, item] = [this.#line[number]!, this.#item[number]!];
+    if (line >= 0) return { rule, confidence, lines: [line], items: [item] };
+    const start = -1 - line;
+    const linesEnd = start + 1 + this.#members[start]!;
+    const itemsEnd = linesEnd + 1 + this.#members[linesEnd]!;
+    const lines = [...this.#members.subarray(start + 1, linesEnd)];
+    return { rule, confidence, lines, items: [...this.#members.subarray(linesEnd + 1, itemsEnd)] };
   }
 
   isLineFree(line: number): boolean {
@@ -90,9 +100,9 @@ export class Pool {
       return;
     }
     const number = this.#add(rule, confidence);
-    this.#line[number] = FREE;
-    this.#item[number] = FREE;
-    this.#many.set(number, { lines, items });
+    this.#line[number] = -1 - this.#membersEnd;
+    this.#addMembers(lines);
+    this.#addMembers(items);
     for (const line of lines) this.#lineMatches[line] = number;
     for (const item of items) this.#itemMatches[item] = number;
   }
@@ -126,20 +136,14 @@ export class Pool {
 
   /** Those under a name, whether they are matched or not. */
   itemsNamed(name: number): number[] {
-    return this.#byName.of(name);
+    return this.items.named(name);
   }
   itemsOfGroup(name: number): number[] {
-    return this.#byGroup.of(name);
-  }
-  linesNamed(name: number): number[] {
-    return this.#linesByName.of(name);
+    return this.#byGroup?.of(name) ?? [];
   }
   /** The one under a name; -1: none, -2: several. */
   soleItemNamed(name: number): number {
-    return this.#byName.sole(name);
-  }
-  soleLineNamed(name: number): number {
-    return this.#linesByName.sole(name);
+    return this.items.soleNamed(name);
   }
 
   *freeLines(): Generator<number> {
@@ -163,6 +167,14 @@ export class Pool {
     return items.id(a) < items.id(b) ? -1 : 1;
   };
 
+  #addMembers(all: readonly number[]): void {
+    const end = this.#membersEnd + 1 + all.length;
+    this.#members = roomFor(this.#members, end);
+    this.#members[this.#membersEnd] = all.length;
+    this.#members.set(all, this.#membersEnd + 1);
+    this.#membersEnd = end;
+  }
+
   #add(rule: RuleName, confidence: number): number {
     const number = this.#size++;
     this.#rules = roomFor(this.#rules, number);
@@ -170,35 +182,7 @@ export class Pool {
     this.#line = roomFor(this.#line, number);
     this.#item = roomFor(this.#item, number);
     this.#rules[number] = RULES.indexOf(rule);
-    this.#confidences[number] = confidence;
+    this.#confidences[number] = Math.round(confidence * CONFIDENCE_UNIT);
     return number;
-  }
-}
-
-/** Lists by a key, each in ascending order: one chain a key through one column. */
-class Links {
-  readonly #first: Int32Array;
-  readonly #next: Int32Array;
-
-  constructor(keys: number, size: number, keyOf: (one: number) => number) {
-    this.#first = new Int32Array(keys).fill(-1);
-    this.#next = new Int32Array(size);
-    for (let one = size - 1; one >= 0; one--) {
-      const key = keyOf(one);
-      if (key < 0) continue;
-      this.#next[one] = this.#first[key]!;
-      this.#first[key] = one;
-    }
-  }
-
-  of(key: number): number[] {
-    const all: number[] = [];
-    for (let one = this.#first[key] ?? -1; one >= 0; one = this.#next[one]!) all.push(one);
-    return all;
-  }
-
-  sole(key: number): number {
-    const first = this.#first[key] ?? -1;
-    return first >= 0 && this.#next[first]! >= 0 ? -2 : first;
   }
 }

@@ -1,21 +1,23 @@
+import { roomFor } from './columns.ts';
+
 const CHUNK_BITS = 20;
 const CHUNK_BYTES = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK_BYTES - 1;
 const AT_FIRST = 1024;
 const LATIN_MAX = 0xff;
 /** Of a length: two bytes a character. */
-const WIDE = 0x8000_0000;
+const WIDE = 0x8000;
 
 /**
  * Texts outside of the heap, in the order in which they are added: one byte a character where all are Latin-1, else two.
  * As strings a million of them would take twice as much, and the garbage collector would look at each. A text has at
- * most 100,000 characters, all together 4 GiB.
+ * most 32,767 bytes, all together 4 GiB.
  */
 export class Texts {
   readonly #chunks: Buffer[] = [];
   #end = 0;
   #starts = new Uint32Array(AT_FIRST);
-  #lengths = new Uint32Array(AT_FIRST);
+  #lengths = new Uint16Array(AT_FIRST);
   #size = 0;
 
   get size(): number {
@@ -25,14 +27,15 @@ export class Texts {
   /** Answers its number: they are counted from 0. */
   add(text: string): number {
     const index = this.#size++;
-    if (index === this.#starts.length) this.#grow();
+    this.#starts = roomFor(this.#starts, index);
+    this.#lengths = roomFor(this.#lengths, index);
     const isWide = !isLatin(text);
     const bytes = isWide ? 2 * text.length : text.length;
     const at = this.#roomFor(bytes);
     const chunk = this.#chunks[at >>> CHUNK_BITS]!;
     chunk.write(text, at & CHUNK_MASK, isWide ? 'utf16le' : 'latin1');
     this.#starts[index] = at;
-    this.#lengths[index] = isWide ? (bytes | WIDE) >>> 0 : bytes;
+    this.#lengths[index] = isWide ? bytes | WIDE : bytes;
     return index;
   }
 
@@ -60,7 +63,7 @@ export class Texts {
 
   /** A text stands in one chunk as a whole. */
   #roomFor(bytes: number): number {
-    if (bytes > CHUNK_BYTES) throw new RangeError(`a text of ${bytes} bytes is too long`);
+    if (bytes >= WIDE) throw new RangeError(`a text of ${bytes} bytes is too long`);
     const left = CHUNK_BYTES - (this.#end & CHUNK_MASK);
     const at = bytes > left ? this.#end + left : this.#end;
     if (bytes > 0 && at >>> CHUNK_BITS === this.#chunks.length) {
@@ -69,20 +72,9 @@ export class Texts {
     this.#end = at + bytes;
     return at;
   }
-
-  #grow(): void {
-    this.#starts = doubled(this.#starts);
-    this.#lengths = doubled(this.#lengths);
-  }
 }
 
 function isLatin(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > LATIN_MAX) return false;
   return true;
-}
-
-function doubled(from: Uint32Array): Uint32Array<ArrayBuffer> {
-  const to = new Uint32Array(2 * from.length);
-  to.set(from);
-  return to;
 }
