@@ -11,13 +11,16 @@ import type { Break, KeptMatch, Reconciliation, RunProgress } from './types.ts';
 const ATTEMPTS_MAX = 5;
 /** Waiting to run, or running: more are asked to come later. */
 const RUNNING_MAX = 100;
-const ORPHANS_AFTER_MS = 3_600_000;
+/** Longer than anybody takes to send a statement. */
+const ORPHANS_AFTER_MS = 86_400_000;
 const POLL_MS = 500;
 /** After a first failure; twice as long after each further one. */
 const RETRY_MS = 1_000;
 /** A lease is kept for longer so often. */
 const RENEW_MS = 3_000;
 const IMPORTS_MAX = 4;
+/** Of those that failed, the latest. */
+const REFUSED_LOOKED_AT = 100;
 
 /** Too much is being reconciled: nothing was kept; send it again later. */
 class ReconciliationsBusy extends Error {
@@ -113,8 +116,10 @@ export class Reconciliations {
     return (await this.deps.store.insert(reconciliation)) === null ? reconciliation : null;
   }
 
-  /** Keeps that a statement could not be used, for those who did not see it. */
+  /** Keeps that a statement could not be used, for those who did not see it: once, whichever process finds it. */
   async refuse(startedBy: string, source: string, failure: string): Promise<void> {
+    const { data } = await this.deps.store.list({ source, status: 'failed' }, { limit: REFUSED_LOOKED_AT });
+    if (data.some((one) => one.failure === failure)) return;
     const begins = begun(`rec_${uuidv7()}`, { source, startedBy }, this.deps.clock);
     const finishedAt = new Date(this.deps.clock.now());
     await this.deps.store.insert({ ...begins, kind: 'statement', status: 'failed', step: null, failure, finishedAt });
@@ -190,17 +195,12 @@ export class Reconciliations {
   }
 
   async #again({ reconciliation }: Imported): Promise<Imported> {
-    const { id, status } = reconciliation;
+    const { id, status, step } = reconciliation;
     if (status !== 'failed') return { reconciliation, isKnown: true };
-    const anew = {
-      status: 'running',
-      attempts: 0,
-      failure: null,
-      finishedAt: null,
-      asOf: null,
-      internal: null,
-    } as const;
-    await this.deps.store.update(id, anew);
+    const anew = { status: 'running', attempts: 0, failure: null, finishedAt: null } as const;
+    // What it has kept some of is kept on as it was found: else there were some of the one and some of the other.
+    const found = step === null ? ({ step: 'verify', asOf: null, internal: null } as const) : {};
+    await this.deps.store.update(id, { ...anew, ...found }, 'failed');
     return { reconciliation: await this.get(id), isKnown: true };
   }
 
@@ -227,7 +227,7 @@ export class Reconciliations {
     const { source } = reconciliation;
     const working = this.#working.get(source);
     if (working !== undefined) return await working;
-    const work = this.#withLease(source, () => this.#attempt(reconciliation, onProgress));
+    const work = this.#withLease(source, () => this.#attemptFirst(reconciliation, onProgress));
     this.#working.set(source, work);
     try {
       await work;
@@ -246,6 +246,17 @@ export class Reconciliations {
       clearInterval(renewal);
       await lease.release().catch(() => undefined);
     }
+  }
+
+  /**
+   * The first one of its source that waits. One that has kept some of what it found comes before all others, as what
+   * they keep would make it find something else now.
+   */
+  async #attemptFirst({ id, source }: Reconciliation, onProgress?: (progress: RunProgress) => void): Promise<void> {
+    const waiting = (await this.deps.store.running()).filter((one) => one.source === source);
+    const first = waiting.find(({ step }) => hasKept(step)) ?? waiting[0];
+    if (first === undefined || (this.#waiting.get(first.id) ?? 0) > performance.now()) return;
+    await this.#attempt(first, first.id === id ? onProgress : undefined);
   }
 
   async #attempt({ id, attempts }: Reconciliation, onProgress?: (progress: RunProgress) => void): Promise<void> {
@@ -278,8 +289,15 @@ export class Reconciliations {
 
   async #fail(id: string, failure: string): Promise<void> {
     const finishedAt = new Date(this.deps.clock.now());
-    await this.deps.store.update(id, { status: 'failed', step: null, progress: null, failure, finishedAt });
+    const { step } = await this.get(id);
+    const kept = hasKept(step) ? step : null;
+    await this.deps.store.update(id, { status: 'failed', step: kept, progress: null, failure, finishedAt });
   }
+}
+
+/** May something of it be kept already? */
+function hasKept(step: Reconciliation['step']): boolean {
+  return step === 'record' || step === 'tell';
 }
 
 /** Would it end the same way again? */

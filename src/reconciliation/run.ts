@@ -22,8 +22,8 @@ const BREAKS_MAX = 100_000;
 export type CrashPoint = (at: 'began' | 'verified' | 'compared' | 'matches_kept' | 'breaks_kept' | 'told') => unknown;
 
 export interface RunDeps {
-  readonly store: Pick<ReconciliationStore, 'update' | 'saveMatches' | 'settledItems'>;
-  readonly breaks: Pick<BreakStore, 'openBefore' | 'insert' | 'change' | 'resolve' | 'get' | 'ageing'>;
+  readonly store: Pick<ReconciliationStore, 'update' | 'decideAsOf' | 'saveMatches' | 'settledItems'>;
+  readonly breaks: Pick<BreakStore, 'openBefore' | 'insert' | 'revise' | 'resolve' | 'get' | 'ageing'>;
   readonly files: Pick<StatementFiles, 'read'>;
   readonly items: LedgerItems;
   readonly notices: NoticeSink;
@@ -71,7 +71,11 @@ export class Run {
 
   async execute(): Promise<Reconciliation> {
     const { crashPoint = () => undefined } = this.deps;
-    if (this.reconciliation.asOf === null) await this.#update({ asOf: await this.deps.items.tips() });
+    if (this.reconciliation.asOf === null) {
+      // Somebody else may decide it at the same time.
+      const asOf = await this.deps.store.decideAsOf(this.reconciliation.id, await this.deps.items.tips());
+      this.reconciliation = { ...this.reconciliation, asOf };
+    }
     await crashPoint('began');
     if (this.reconciliation.internal === null) {
       await this.#step('verify');
@@ -149,7 +153,7 @@ export class Run {
   async #keepBreaks(outcome: Outcome): Promise<void> {
     const { breaks, clock } = this.deps;
     const { id, startedAt } = this.reconciliation;
-    for (const { id: changed, change } of outcome.changed) await breaks.change(changed, change, new Date(clock.now()));
+    for (const { before, change } of outcome.changed) await breaks.revise(before, change, id, new Date(clock.now()));
     let opened = 0;
     for (const some of inGroups(outcome.opened(), BREAKS_AT_ONCE)) {
       await breaks.insert(some);
