@@ -40,9 +40,10 @@ export class MongoBreaks implements BreakStore {
     return { data: backwards ? data.reverse() : data, hasMore: found.length > limit };
   }
 
-  async *openBefore(source: string, reconciliation: string): AsyncIterable<Break> {
+  async *openBefore(source: string, reconciliation: string, since: Date): AsyncIterable<Break> {
     const opened = { source, reconciliation: { $ne: reconciliation } };
-    const then = { $or: [{ status: 'open' as const }, { 'resolution.reconciliation': reconciliation }] };
+    const byPeople = { 'resolution.reconciliation': null, 'resolution.at': { $gte: since } };
+    const then = { $or: [{ status: 'open' as const }, { 'resolution.reconciliation': reconciliation }, byPeople] };
     for await (const found of this.#breaks.find({ ...opened, ...then }).sort({ _id: 1 })) {
       const { reconciliation: changedBy, ...before } = found.previous ?? {};
       yield fromDocument(changedBy === reconciliation ? { ...found, ...before } : found);
@@ -69,7 +70,7 @@ export class MongoBreaks implements BreakStore {
     return matchedCount > 0;
   }
 
-  async revise(before: Break, change: BreakMatter, reconciliation: string, at: Date): Promise<void> {
+  async revise(before: Break, change: BreakMatter, reconciliation: string, at: Date): Promise<boolean> {
     const { id: _id, cause, line, item, message, expectedBy, amount, currency, day, reference } = before;
     const previous = {
       ...{ cause, line, item, message, expectedBy, amount, currency, day, reference },
@@ -79,7 +80,8 @@ export class MongoBreaks implements BreakStore {
       ...{ _id, status: 'open' as const, cause, 'item.id': item?.id ?? null },
       ...{ 'line.reconciliation': line?.reconciliation ?? null, 'line.line': line?.line ?? null },
     };
-    await this.#breaks.updateOne(asBefore, { $set: { ...change, previous, updatedAt: at } });
+    const { matchedCount } = await this.#breaks.updateOne(asBefore, { $set: { ...change, previous, updatedAt: at } });
+    return matchedCount > 0;
   }
 
   async resolve(id: string, resolution: Resolution): Promise<boolean> {

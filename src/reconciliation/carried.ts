@@ -14,9 +14,12 @@ export class Carried {
   readonly #items = new Map<Break, number>();
 
   /** As they were before it, also when it has changed some of them already and was cut off. */
-  static async read(breaks: Pick<BreakStore, 'openBefore'>, { source, id }: Reconciliation): Promise<Carried> {
+  static async read(
+    breaks: Pick<BreakStore, 'openBefore'>,
+    { source, id, startedAt }: Reconciliation,
+  ): Promise<Carried> {
     const carried = new Carried();
-    for await (const one of breaks.openBefore(source, id)) carried.#all.push(one);
+    for await (const one of breaks.openBefore(source, id, startedAt)) carried.#all.push(one);
     return carried;
   }
 

@@ -191,28 +191,32 @@ export class Outcome {
     this.#changed.push({ before, change: { ...now, ...this.#said(now) } });
   }
 
+  /** What is left of a change of a break that somebody resolved before: null: nothing. */
+  leftBy(resolved: Break, { cause, ...change }: BreakMatter, position: number): Break | null {
+    if (resolved.status === 'open' || resolved.resolution?.reconciliation !== null) return null;
+    const line = isSameLine(change.line, resolved.line) ? null : change.line;
+    const item = change.item?.id === resolved.item?.id ? null : change.item;
+    if (line === null && item === null) return null;
+    const sole = line === null ? ('missing_there' as const) : ('missing_here' as const);
+    const sides = { cause: line !== null && item !== null ? cause : sole, line, item };
+    return this.#opened(this.#idFrom(`left by ${resolved.id} ${this.reconciliation.id}`), sides, position);
+  }
+
   #breakOf(finding: Finding, position: number): Break {
-    const { source, id, startedAt } = this.reconciliation;
     const sides = { cause: finding.cause, line: this.#lineOf(finding.line), item: this.#itemOf(finding.item) };
+    return this.#opened(this.#idOf(finding), sides, position);
+  }
+
+  #opened(id: string, sides: Pick<Break, 'cause' | 'line' | 'item'>, position: number): Break {
+    const { source, id: reconciliation, startedAt } = this.reconciliation;
     return {
-      id: this.#idOf(finding),
-      source,
-      status: 'open',
-      ...sides,
-      ...this.#said(sides),
-      openedAt: startedAt,
-      updatedAt: startedAt,
-      assignee: null,
-      reconciliation: id,
-      position,
-      comments: [],
-      adjustmentsRejected: 0,
-      resolution: null,
+      ...{ id, source, status: 'open', ...sides, ...this.#said(sides), openedAt: startedAt, updatedAt: startedAt },
+      ...{ assignee: null, reconciliation, position, comments: [], adjustmentsRejected: 0, resolution: null },
     };
   }
 
   #idOf({ line, item }: Finding): string {
-    const { source, id } = this.reconciliation;
+    const { id } = this.reconciliation;
     const { comparison, carried } = this;
     // One of its own, where it was part of another: there may have been one of the item before.
     const again = carried.ofItem(item) === null ? '' : ` ${id}`;
@@ -220,7 +224,12 @@ export class Outcome {
       line === null
         ? `item ${comparison.items.id(item!)}${again}`
         : `line ${id} ${comparison.lines.fileLine(line)} ${line}`;
-    return `brk_${createHash('sha256').update(`${source} ${about}`).digest('hex').slice(0, 32)}`;
+    return this.#idFrom(about);
+  }
+
+  #idFrom(about: string): string {
+    const hash = createHash('sha256').update(`${this.reconciliation.source} ${about}`);
+    return `brk_${hash.digest('hex').slice(0, 32)}`;
   }
 
   /** What a break says of itself that follows from its sides. */

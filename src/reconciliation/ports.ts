@@ -105,17 +105,20 @@ export interface BreakStore {
   get(id: string): Promise<Break | null>;
   /** The oldest first, by their day and id; cursors are ids. Of a reconciliation: by position. */
   list(filter: BreakFilter, page: PageQuery): Promise<Page<Break>>;
-  /** All of a source that were open before a reconciliation: what it has changed is as it was before. */
-  openBefore(source: string, reconciliation: string): AsyncIterable<Break>;
+  /**
+   * All of a source that were open before a reconciliation: what it has changed is as it was before, and what somebody
+   * has resolved since a time, which is when it began, is among them.
+   */
+  openBefore(source: string, reconciliation: string, since: Date): AsyncIterable<Break>;
   /** Those of them that are there already stay as they are. */
   insert(breaks: readonly Break[]): Promise<void>;
   /** Of an open one. False: it is not open any more. */
   change(id: string, change: Partial<Pick<Break, 'assignee' | 'adjustmentsRejected'>>, at: Date): Promise<boolean>;
   /**
    * By a reconciliation, of an open one that is about the same as `before`: what it was is kept for {@link openBefore}.
-   * Else it stays as it is: the same was done already, or somebody has resolved it.
+   * False: it stays as it is, as the same was done already, or somebody has resolved it.
    */
-  revise(before: Break, change: BreakMatter, reconciliation: string, at: Date): Promise<void>;
+  revise(before: Break, change: BreakMatter, reconciliation: string, at: Date): Promise<boolean>;
   /** Of an open one. False: it is not open any more. */
   resolve(id: string, resolution: Resolution): Promise<boolean>;
   /** False: there are too many, or there is no such break. */

@@ -199,7 +199,8 @@ export class Reconciliations {
     if (status !== 'failed') return { reconciliation, isKnown: true };
     const anew = { status: 'running', attempts: 0, failure: null, finishedAt: null } as const;
     // What it has kept some of is kept on as it was found: else there were some of the one and some of the other.
-    const found = step === null ? ({ step: 'verify', asOf: null, internal: null } as const) : {};
+    const startedAt = new Date(this.deps.clock.now());
+    const found = step === null ? ({ step: 'verify', asOf: null, internal: null, startedAt } as const) : {};
     await this.deps.store.update(id, { ...anew, ...found }, 'failed');
     return { reconciliation: await this.get(id), isKnown: true };
   }

@@ -153,7 +153,12 @@ export class Run {
   async #keepBreaks(outcome: Outcome): Promise<void> {
     const { breaks, clock } = this.deps;
     const { id, startedAt } = this.reconciliation;
-    for (const { before, change } of outcome.changed) await breaks.revise(before, change, id, new Date(clock.now()));
+    let left = outcome.openedCount;
+    for (const { before, change } of outcome.changed) {
+      const isDone = await breaks.revise(before, change, id, new Date(clock.now()));
+      left++;
+      if (!isDone) await this.#openLeft(outcome.leftBy((await breaks.get(before.id))!, change, left));
+    }
     let opened = 0;
     for (const some of inGroups(outcome.opened(), BREAKS_AT_ONCE)) {
       await breaks.insert(some);
@@ -177,6 +182,13 @@ export class Run {
       await this.#tell(`resolved:${resolved}`, notices);
       resolved += some.length;
     }
+  }
+
+  /** Of what somebody has resolved meanwhile: what it was to be about besides. */
+  async #openLeft(left: Break | null): Promise<void> {
+    if (left === null) return;
+    await this.deps.breaks.insert([left]);
+    await this.#tell(`left:${left.id}`, [{ type: 'reconciliation.break_opened', break: left }]);
   }
 
   async #external({ compared, outcome }: ComparedStatement): Promise<External> {

@@ -55,9 +55,11 @@ export class MemoryBreaks implements BreakStore {
     return pageOf(found.filter(isBeyond), limit, endingBefore !== undefined);
   }
 
-  async *openBefore(source: string, reconciliation: string): AsyncIterable<Break> {
+  async *openBefore(source: string, reconciliation: string, since: Date): AsyncIterable<Break> {
     for (const one of [...this.all.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-      const isOpen = one.status === 'open' || one.resolution?.reconciliation === reconciliation;
+      const { status, resolution } = one;
+      const byPeople = resolution !== null && resolution.reconciliation === null && resolution.at >= since;
+      const isOpen = status === 'open' || resolution?.reconciliation === reconciliation || byPeople;
       if (one.source !== source || one.reconciliation === reconciliation || !isOpen) continue;
       const previous = this.#previous.get(one.id);
       yield structuredClone(previous?.reconciliation === reconciliation ? { ...one, ...previous.matter } : one);
@@ -72,13 +74,14 @@ export class MemoryBreaks implements BreakStore {
     return this.#change(id, { ...change, updatedAt: at });
   }
 
-  async revise(before: Break, change: BreakMatter, reconciliation: string, at: Date): Promise<void> {
+  async revise(before: Break, change: BreakMatter, reconciliation: string, at: Date): Promise<boolean> {
     const found = this.all.get(before.id);
-    if (found === undefined || !isAboutTheSame(found, before)) return;
+    if (found === undefined || !isAboutTheSame(found, before)) return false;
     const { cause, line, item, message, expectedBy, amount, currency, day, reference } = before;
     const matter = { cause, line, item, message, expectedBy, amount, currency, day, reference };
-    if (!this.#change(before.id, { ...change, updatedAt: at })) return;
+    if (!this.#change(before.id, { ...change, updatedAt: at })) return false;
     this.#previous.set(before.id, structuredClone({ reconciliation, matter }));
+    return true;
   }
 
   async resolve(id: string, resolution: Resolution): Promise<boolean> {

@@ -14,6 +14,7 @@ import { type SourceConfig, sourceSchema } from '../../../src/reconciliation/sou
 import type { AsOf, Reconciliation } from '../../../src/reconciliation/types.ts';
 import type { VerifyReport } from '../../../src/verification/verify.ts';
 import { MemoryBreaks, MemoryReconciliations } from './memory-reconciliations.ts';
+import { MAPPING } from './sides.ts';
 
 const DAY_MS = 86_400_000;
 export const SOURCE = 'bank';
@@ -100,7 +101,7 @@ export class MemoryWorld {
   readonly clock = { now: () => this.now };
 
   constructor(config: Partial<SourceConfig> = {}) {
-    this.config = sourceSchema.parse({ format: 'csv', account: 'world:*', ...config });
+    this.config = sourceSchema.parse({ format: 'csv', mapping: MAPPING, account: 'world:*', ...config });
   }
 
   get deps() {
