@@ -8,7 +8,7 @@ import { DAYS, type Day, history, type Movement, movementsOf } from './support/h
 import { MemoryWorld } from './support/memory-world.ts';
 import { csvOf, DAY, type Line } from './support/sides.ts';
 
-const RUNS = Number(process.env.RUNS ?? 100);
+const RUNS = Number(process.env.RUNS ?? 40);
 const DAY_MS = 86_400_000;
 /** Later than all lines and items. */
 const END = DAYS + 4;
