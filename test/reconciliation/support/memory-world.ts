@@ -25,7 +25,9 @@ export class MemoryFiles implements StatementFiles {
 
   open(id: string): StatementFileWriter {
     const chunks: Uint8Array[] = [];
-    this.begun.set(id, { at: Date.now(), chunks });
+    // A UUIDv7 says when it was made.
+    const at = Number.parseInt(id.replace('rec_', '').replaceAll('-', '').slice(0, 12), 16);
+    this.begun.set(id, { at, chunks });
     return {
       write: async (chunk) => void chunks.push(Uint8Array.from(chunk)),
       finish: async () => void this.whole.set(id, Buffer.concat(chunks)),
