@@ -20,6 +20,10 @@ export const CLUSTER: Marks = {
   begin: '<!-- cluster: written by `npm run bench:cluster` -->',
   end: '<!-- end of cluster -->',
 };
+export const RECONCILE: Marks = {
+  begin: '<!-- reconcile: written by `npm run bench:reconcile` -->',
+  end: '<!-- end of reconcile -->',
+};
 export const QUEUE: Marks = {
   begin: '<!-- queue: written by `npm run bench:queue` -->',
   end: '<!-- end of queue -->',

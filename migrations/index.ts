@@ -5,6 +5,7 @@ import * as journalEras from './0003-journal-eras.ts';
 import * as listIndexes from './0004-list-indexes.ts';
 import * as settlements from './0005-settlements.ts';
 import * as webhooks from './0006-webhooks.ts';
+import * as verifications from './0007-verifications.ts';
 import * as notices from './0008-notices.ts';
 import * as reconciliation from './0009-reconciliation.ts';
 
@@ -21,6 +22,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0004-list-indexes', up: listIndexes.up },
   { name: '0005-settlements', up: settlements.up },
   { name: '0006-webhooks', up: webhooks.up },
+  { name: '0007-verifications', up: verifications.up },
   { name: '0008-notices', up: notices.up },
   { name: '0009-reconciliation', up: reconciliation.up },
 ];

@@ -22,6 +22,7 @@ import { MongoBalanceSnapshots } from './mongo/balance-snapshots.ts';
 import { MongoJournalQueries } from './mongo/journal-queries.ts';
 import { migrateUp, migrationStatus } from './mongo/migrate.ts';
 import { MongoPaymentsView } from './mongo/payments-view.ts';
+import { MongoVerifications } from './mongo/verifications.ts';
 import { type Follower, type Rebuildable, rebuild } from './payments/follower.ts';
 import type { Payments } from './payments/types.ts';
 import { type Deed, deadLettersCommand } from './queue/tool.ts';
@@ -33,7 +34,7 @@ import {
 } from './reconciliation/tool.ts';
 import { renderJson, table, toJson } from './resources/text.ts';
 import { renderVerification } from './verification/report.ts';
-import { type VerifyProgress, verify } from './verification/verify.ts';
+import { type VerifyProgress, verify, verifyIncrement } from './verification/verify.ts';
 import { VERSION } from './version.ts';
 import { Closers } from './wiring/closers.ts';
 import { zooKeeperOptions } from './wiring/cluster.ts';
@@ -110,11 +111,22 @@ async function serve(parts: Parts): Promise<void> {
   });
 }
 
-async function runVerify(options: Output): Promise<void> {
+async function runVerify({ incremental, ...options }: Output & { incremental?: boolean }): Promise<void> {
   await withStorage(async ({ db }) => {
-    const report = await verify(new MongoAudit(db), {
-      onProgress: progress(),
-    });
+    const memory = new MongoVerifications(db);
+    const audit = new MongoAudit(db);
+    const isIncremental = incremental === true && (await memory.load()) !== null;
+    if (incremental && !isIncremental) {
+      process.stderr.write('No verification is remembered that found nothing broken: everything is verified.\n');
+    }
+    const mode = isIncremental ? 'incremental' : 'full';
+    const show = progress();
+    const onProgress = ({ phase, book, ...at }: VerifyProgress) => {
+      show({ ...at, phase: `${mode}, ${phase}${book === null ? '' : ` of book ${book}, height`}` });
+    };
+    const report = isIncremental
+      ? await verifyIncrement(audit, memory, { onProgress })
+      : await verify(audit, { onProgress, memory });
     endProgress();
     print(report, options, () => renderVerification(report));
     process.exitCode = report.ok ? EXIT.ok : EXIT.broken;
@@ -322,6 +334,7 @@ function buildProgram(): Command {
   program
     .command('verify')
     .description('prove all invariants of the ledger; exit 1 when one is broken')
+    .option('--incremental', 'over what was added since they were proved last')
     .option('--json', 'answer as JSON')
     .action(runVerify);
   program

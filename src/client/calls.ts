@@ -42,6 +42,8 @@ export interface Call {
   readonly path: string;
   /** Undefined: none. */
   readonly body?: unknown;
+  /** A body that is sent as it is. */
+  readonly raw?: { readonly type: string; readonly bytes: string | Uint8Array };
   readonly headers?: Readonly<Record<string, string>>;
   readonly idempotencyKey?: string;
   /** It changes nothing, though it may be a POST: what was not answered has not happened. */
@@ -97,15 +99,17 @@ export class Calls {
     throw unknown ?? last;
   }
 
-  async #try(target: string, { method, path, body, headers, idempotencyKey, isRead }: Call): Promise<Try | KvittError> {
+  async #try(target: string, call: Call): Promise<Try | KvittError> {
+    const { method, path, raw, headers, idempotencyKey, isRead } = call;
+    const body = raw?.bytes ?? (call.body === undefined ? null : JSON.stringify(call.body));
     const { apiKey, timeoutMs } = this.#options;
     const url = target + path;
     try {
       const answer = await fetch(url, {
         method,
-        body: body === undefined ? null : JSON.stringify(body),
+        body: body as string | Uint8Array<ArrayBuffer> | null,
         headers: {
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(body === null ? {} : { 'content-type': raw?.type ?? 'application/json' }),
           ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
           ...headers,
           authorization: `Bearer ${apiKey}`,

@@ -23,6 +23,15 @@ import type {
   transactionsQuery,
 } from '../http/schemas/queries.ts';
 import type {
+  ageingQuery,
+  ageingResource,
+  breaksQuery,
+  matchResource,
+  reconciliationsQuery,
+  resolveBody,
+  startQuery,
+} from '../http/schemas/reconciliations.ts';
+import type {
   balancesBody,
   captureBody,
   changeLimitsBody,
@@ -61,6 +70,7 @@ export type Balances = z.output<typeof balancesResource>;
 export type BalanceSums = z.output<typeof balanceSumsResource>;
 export type Book = z.output<typeof bookResource>;
 export type Break = z.output<typeof breakResource>;
+export type BreakAgeing = z.output<typeof ageingResource>;
 export type BulkResult = z.output<typeof bulkResult>;
 export type DeadLetter = z.output<typeof deadLetterResource>;
 export type DeadLetterDrop = z.output<typeof dropResult>;
@@ -74,6 +84,7 @@ export type WebhookDelivery = z.output<typeof deliveryResource>;
 export type WebhookEndpoint = z.output<typeof endpointResource>;
 export type WebhookEndpointWithSecret = z.output<typeof endpointWithSecret>;
 export type Reconciliation = z.output<typeof reconciliationResource>;
+export type ReconciliationMatch = z.output<typeof matchResource>;
 export type Payment = z.output<typeof paymentResource>;
 export type Transaction = z.output<typeof transactionResource>;
 export type TrialBalanceRow = z.output<typeof trialBalanceRow>;
@@ -329,6 +340,60 @@ export class KvittClient {
   /** Deletes dead letters for good. While the answer says `more`, there may be more of them. */
   dropDeadLetters(order: z.input<typeof dropBody>): Promise<DeadLetterDrop> {
     return this.#send({ method: 'POST', path: '/v1/dead_letters/drop', body: order });
+  }
+
+  /**
+   * Has a statement, as its file is, compared with the ledger; `null`: the ledger with itself. It goes on after the answer:
+   * see {@link getReconciliation}. The same file again is answered with what it was.
+   */
+  reconcile(statement: string | Uint8Array | null, query: Parameters<typeof startQuery> = {}): Promise<Reconciliation> {
+    const raw = statement === null ? {} : { raw: { type: 'application/octet-stream', bytes: statement } };
+    return this.#send({ method: 'POST', path: pathOf(['reconciliations'], query), ...raw });
+  }
+
+  getReconciliation(id: string): Promise<Reconciliation> {
+    return this.get(pathOf(['reconciliations', id]));
+  }
+
+  listReconciliations(filter: Parameters<typeof reconciliationsQuery> = {}): Listing<Reconciliation> {
+    return this.#list(['reconciliations'], filter);
+  }
+
+  /** The breaks that it has opened, in the order of the statement. */
+  listReconciliationItems(id: string, page: Parameters<typeof pageQuery> = {}): Listing<Break> {
+    return this.#list(['reconciliations', id, 'items'], page);
+  }
+
+  listReconciliationMatches(id: string, page: Parameters<typeof pageQuery> = {}): Listing<ReconciliationMatch> {
+    return this.#list(['reconciliations', id, 'matches'], page);
+  }
+
+  /** The oldest first. */
+  listBreaks(filter: Parameters<typeof breaksQuery> = {}): Listing<Break> {
+    return this.#list(['breaks'], filter);
+  }
+
+  /** Open breaks, counted by their age. */
+  async breakAgeing(query: Parameters<typeof ageingQuery> = {}): Promise<BreakAgeing['data']> {
+    return (await this.get<BreakAgeing>(pathOf(['breaks', 'ageing'], query))).data;
+  }
+
+  getBreak(id: string): Promise<Break> {
+    return this.get(pathOf(['breaks', id]));
+  }
+
+  /** `null`: nobody looks into it. */
+  assignBreak(id: string, assignee: string | null): Promise<Break> {
+    return this.#send({ method: 'POST', path: pathOf(['breaks', id, 'assign']), body: { assignee } });
+  }
+
+  commentOnBreak(id: string, text: string): Promise<Break> {
+    return this.#send({ method: 'POST', path: pathOf(['breaks', id, 'comments']), body: { text } });
+  }
+
+  /** With a reason, and perhaps a transaction that adjusts the ledger: once, however often it is sent. */
+  resolveBreak(id: string, how: z.input<typeof resolveBody>): Promise<Break> {
+    return this.#send({ method: 'POST', path: pathOf(['breaks', id, 'resolve']), body: how });
   }
 
   /** Any path of the API. @throws KvittError */

@@ -142,18 +142,14 @@ async function checkStatement(checks: Checks, plan: Plan): Promise<void> {
   const file = join(folder, 'statement.csv');
   await writeFile(file, statement.csv);
   interface Reconciled {
-    items: { outcome: string; reference: string }[];
-    report: { external: { counts: { matched: number } } };
+    items: { cause: string; reference: string }[];
+    report: { external: { matched_lines: number } };
   }
   const { code, answer } = await runKvitt<Reconciled>(['reconcile', file], environment);
-  const found = answer.items.map(({ outcome, reference }) => `${outcome} ${reference}`).sort();
+  const found = answer.items.map(({ cause, reference }) => `${cause} ${reference}`).sort();
   const changed = statement.planted.filter((one) => one.startsWith('amount')).length;
   const invented = statement.planted.filter((one) => one.startsWith('missing_here')).length;
-  checks.equal(
-    'statement lines matched',
-    answer.report.external.counts.matched,
-    statement.records - changed - invented,
-  );
+  checks.equal('statement lines matched', answer.report.external.matched_lines, statement.records - changed - invented);
   checks.equal('differences found, each one planted', found.join(), statement.planted.join(), statement.planted.length);
   checks.equal('exit code of kvitt reconcile', code, 1);
 }

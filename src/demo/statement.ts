@@ -3,7 +3,7 @@ import type { PlannedPayment } from './plan.ts';
 
 export interface PlantedStatement {
   readonly csv: string;
-  /** `<outcome> <reference>` of each difference, sorted. */
+  /** `<cause> <reference>` of each break, sorted. */
   readonly planted: readonly string[];
   readonly records: number;
 }
@@ -18,7 +18,8 @@ export function statementWithDifferences(posted: readonly PlannedPayment[], date
   const lines: string[] = [];
   for (const [i, { body }] of posted.entries()) {
     if (i % EACH_LEFT_OUT === 100) {
-      planted.push(`missing_there ${body.reference}`);
+      // Of today: the next statement may have it.
+      planted.push(`timing ${body.reference}`);
       continue;
     }
     const isChanged = i % EACH_CHANGED === 50;

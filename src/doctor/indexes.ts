@@ -1,7 +1,7 @@
 /** The indexes that the migrations make, by collection; a test holds the list against them. */
 export const INDEXES: Readonly<Record<string, readonly string[]>> = {
   journal: ['entry', 'era_account_height', 'kind', 'subject_height'],
-  idempotency: ['key', 'pending'],
+  idempotency: ['key', 'pending', 'made'],
   accounts: ['newest'],
   payments: [
     'created',

@@ -2,7 +2,7 @@ import { PaymentsError } from '../payments/types.ts';
 import { Cursor, type ReadUpTo } from './cursor.ts';
 import type { NoticeReader } from './ports.ts';
 import { EventStreams } from './streams.ts';
-import type { EventType, EventView } from './types.ts';
+import { type EventType, type EventView, NOTICES } from './types.ts';
 
 /** For one page, of all streams, each of which is read once: a filter that fits little must not read the whole journal. */
 const READS_MAX = 100;
@@ -25,6 +25,8 @@ export interface EventPageQuery extends EventFilter {
   readonly cursor?: string | undefined;
   /** Where to begin without a cursor. By default with the first event of all. */
   readonly createdFrom?: Date | undefined;
+  /** Leaves out what no journal tells of: that is not for everybody. */
+  readonly isJournalOnly?: boolean | undefined;
 }
 
 export interface EventPage {
@@ -55,11 +57,12 @@ export class EventFeed implements Events {
     this.#streams = new EventStreams(journal, notices, ENTRIES_AT_ONCE);
   }
 
-  async page({ limit, cursor, createdFrom, ...filter }: EventPageQuery): Promise<EventPage> {
-    const streams = await this.#streams.all();
+  async page({ limit, cursor, createdFrom, isJournalOnly, ...filter }: EventPageQuery): Promise<EventPage> {
+    const all = await this.#streams.all();
+    const streams = isJournalOnly ? all.filter((stream) => stream !== NOTICES) : all;
     const from = cursor === undefined ? await this.#startAt(streams, createdFrom) : Cursor.parse(cursor);
     if (from === null) throw new PaymentsError('invalid_cursor', 'the cursor is none that a page of events has given');
-    const entries = Math.max(ENTRIES_MIN, Math.ceil((PAGES_AT_ONCE * limit) / streams.length));
+    const entries = Math.max(ENTRIES_MIN, Math.ceil((PAGES_AT_ONCE * limit) / all.length));
     const readings = streams.map((stream) => new Reading(stream, from.of(stream), filter, entries));
     const data: EventView[] = [];
     for (let reads = 0; ; ) {

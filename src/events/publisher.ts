@@ -38,6 +38,11 @@ export class Publisher implements Projection {
     return { taken: events.length, isAtTip, asOf: before ?? asked };
   }
 
+  /** Whoever looks at a book now and then must not keep it from whoever follows it closely. */
+  async leave(book: number): Promise<void> {
+    await this.#leases.get(book)?.release();
+  }
+
   /** Lets another process go on at once. Call when nothing is under way any more. */
   async close(): Promise<void> {
     await Promise.all([...this.#leases.values()].map((lease) => lease.release()));

@@ -97,7 +97,8 @@ const POSTINGS_PER_ERA = 2 ** 18;
 const ZERO_HASH = new Uint8Array(32);
 const HASH_BYTES = 32;
 
-const F = {
+/** The headers of a block's fields. */
+export const FIELDS = {
   id: field('document', '_id'),
   book: field('int32', 'book'),
   height: field('int64', 'height'),
@@ -141,6 +142,7 @@ const F = {
   min: field('int64', 'min'),
   max: field('int64', 'max'),
 } as const;
+const F = FIELDS;
 const stringAt = positions('string');
 const documentAt = positions('document');
 const int32At = positions('int32');
@@ -197,7 +199,7 @@ export function accountSubject(account: string): string {
 }
 
 /** What the entries of a block settle or change, each once. */
-function subjectsOf({ entries }: Pick<Block, 'entries'>): string[] {
+export function subjectsOf({ entries }: Pick<Block, 'entries'>): string[] {
   const subjects = new Set<string>();
   for (const { settlement, changed } of entries) {
     if (settlement) subjects.add(settlement.id);
@@ -207,7 +209,7 @@ function subjectsOf({ entries }: Pick<Block, 'entries'>): string[] {
 }
 
 /** The era of a block: so many postings are looked up in one. Within a book it never goes back. */
-function eraOf({ postingsBelow }: Pick<Block, 'postingsBelow'>): number {
+export function eraOf({ postingsBelow }: Pick<Block, 'postingsBelow'>): number {
   return Math.floor(postingsBelow / POSTINGS_PER_ERA);
 }
 

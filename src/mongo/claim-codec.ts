@@ -41,7 +41,8 @@ export interface ClaimedCommandDocument extends DetailsFields {
 
 export const BUCKET = 0;
 
-const F = {
+/** The headers of a claim's fields. */
+export const CLAIM_FIELDS = {
   _id: field('string', '_id'),
   bucket: field('int32', 'bucket'),
   keys: field('array', 'keys'),
@@ -67,6 +68,7 @@ const F = {
   max: field('int64', 'max'),
   noMax: field('boolean', 'max'),
 } as const;
+const F = CLAIM_FIELDS;
 const documentAt = positions('document');
 const stringAt = positions('string');
 

@@ -25,7 +25,7 @@ export interface AsOf {
 }
 
 export const HEIGHT_MAX = 2n ** 63n - 1n;
-const NEVER_POSTED_TO: Balance = { posted: 0n, held: 0n, height: 0, at: 0 };
+export const NEVER_POSTED_TO: Balance = { posted: 0n, held: 0n, height: 0, at: 0 };
 const ACCOUNT = accountSubject('');
 
 /** The journal collection. Blocks are only ever inserted. */
@@ -136,15 +136,16 @@ export class MongoJournal implements JournalPort {
       if (balance) found.set(account, balance);
     }
     const changed = rows.filter(({ changes }) => changes).map(({ account }) => account);
-    for (const [account, state] of await this.accountStates(changed)) {
+    for (const [account, state] of await this.accountStates(changed, upTo)) {
       found.set(account, { ...(found.get(account) ?? NEVER_POSTED_TO), state });
     }
     return found;
   }
 
-  /** How accounts are since they were last changed; one that never was is missing. */
-  async accountStates(accounts: readonly string[]): Promise<Map<string, AccountState>> {
-    const found = await this.#latest(accounts.map(accountSubject), { $concat: [ACCOUNT, '$$entry.changed.account'] });
+  /** How accounts are since they were last changed at or below a height; one that never was is missing. */
+  async accountStates(accounts: readonly string[], upTo?: number): Promise<Map<string, AccountState>> {
+    const name = { $concat: [ACCOUNT, '$$entry.changed.account'] };
+    const found = await this.#latest(accounts.map(accountSubject), name, atOrBelow(upTo));
     return new Map(
       found.map(({ entry }) => {
         const { account, ...state } = entry.changed!;
@@ -158,14 +159,17 @@ export class MongoJournal implements JournalPort {
     return new Map([...found].map(([id, { entry }]) => [id, entry.settlement!]));
   }
 
-  /** The latest entries that say how commands are settled; each is decided in one book for ever. */
-  async latestAbout(ids: readonly string[]): Promise<Map<string, Placed>> {
-    const found = await this.#latest(ids, '$$entry.settlement.id');
+  /**
+   * The latest entries that say how commands are settled; each is decided in one book for ever. `upTo`: a height of each
+   * book; only what stands at or below these, and in no other book.
+   */
+  async latestAbout(ids: readonly string[], upTo?: ReadonlyMap<number, number>): Promise<Map<string, Placed>> {
+    const found = await this.#latest(ids, '$$entry.settlement.id', upTo === undefined ? {} : withinBooks(upTo));
     return new Map(found.map((placed) => [placed.entry.settlement!.id, placed]));
   }
 
   /** Of the blocks that are about a subject the highest, and in it the last entry that names it (an expression). */
-  async #latest(subjects: readonly string[], name: string | object): Promise<Placed[]> {
+  async #latest(subjects: readonly string[], name: string | object, blocks: object): Promise<Placed[]> {
     if (subjects.length === 0) return [];
     const its = { $filter: { input: '$entries', as: 'entry', cond: { $eq: [name, '$$subject'] } } };
     const rows = await this.db
@@ -179,6 +183,7 @@ export class MongoJournal implements JournalPort {
               foreignField: 'subjects',
               let: { subject: '$subject' },
               pipeline: [
+                { $match: blocks },
                 { $sort: { '_id.height': -1 } },
                 { $limit: 1 },
                 { $project: { at: 1, entries: [{ $last: its }] } },
@@ -281,6 +286,10 @@ function sinceEra(era: number): object {
 
 function atOrBelow(height: number | undefined): object {
   return height === undefined ? {} : { '_id.height': { $lte: BigInt(height) } };
+}
+
+function withinBooks(upTo: ReadonlyMap<number, number>): object {
+  return { $or: [...upTo].map(([book, height]) => ({ '_id.book': book, ...atOrBelow(height) })) };
 }
 
 /** The order in which the index holds the blocks that touch an account. */

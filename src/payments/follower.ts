@@ -24,6 +24,8 @@ export interface Advanced {
 export interface Projection {
   /** Takes in the next blocks of a book, a bounded number of them, durably. */
   advance(book: number): Promise<Advanced>;
+  /** Another process is to follow the book from here: gives up what would keep it from that. */
+  leave?(book: number): Promise<void>;
 }
 
 /** One that may be cleared and made anew at any time. */
@@ -119,6 +121,7 @@ export class Follower<P extends Projection = Projection> {
       if (!isOurs(book) && began - lastMs < OTHERS_POLL_MS) return this.#pollMs();
       lastMs = began;
       const { isAtTip, asOf } = await this.#advance(book);
+      if (!isOurs(book)) await this.options.projection.leave?.(book);
       if (isAtTip) return this.#pollMs();
       return Date.now() - asOf < RESTS_WITHIN_MS ? rest * (performance.now() - began) : 0;
     };

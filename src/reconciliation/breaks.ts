@@ -6,7 +6,7 @@ import type { Break, Resolution } from './types.ts';
 const DAY_MS = 86_400_000;
 
 /** The transaction that was to adjust a break was rejected: nothing was moved, and the break is as it was. */
-export class AdjustmentRejected extends Error {
+class AdjustmentRejected extends Error {
   override readonly name = 'AdjustmentRejected';
   readonly code = 'adjustment_rejected';
   constructor(
@@ -18,7 +18,7 @@ export class AdjustmentRejected extends Error {
 }
 
 /** Something about a break that is not open any more. */
-export class BreakResolved extends Error {
+class BreakResolved extends Error {
   override readonly name = 'BreakResolved';
   readonly code = 'break_resolved';
 }

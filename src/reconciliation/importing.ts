@@ -24,6 +24,8 @@ export interface ImportOptions {
   readonly from?: number | undefined;
   readonly to?: number | undefined;
   readonly dryRun?: boolean | undefined;
+  /** Verify all of the ledger, and not only what is new. */
+  readonly isFull?: boolean | undefined;
   /** Bytes of the file; default 4 GiB. */
   readonly bytesMax?: number | undefined;
   readonly onProgress?: ((lines: number) => void) | undefined;
@@ -81,11 +83,16 @@ export async function importStatement(
 /** A reconciliation that begins now. */
 export function begun(
   id: string,
-  { source, startedBy, dryRun = false }: Pick<ImportOptions, 'source' | 'startedBy' | 'dryRun'>,
+  {
+    source,
+    startedBy,
+    dryRun = false,
+    isFull = false,
+  }: Pick<ImportOptions, 'source' | 'startedBy' | 'dryRun' | 'isFull'>,
   clock: Clock,
 ): Reconciliation {
   return {
-    ...{ id, source, startedBy, dryRun, kind: 'internal', status: 'running', step: 'verify', attempts: 0 },
+    ...{ id, source, startedBy, dryRun, isFull, kind: 'internal', status: 'running', step: 'verify', attempts: 0 },
     ...{ startedAt: new Date(clock.now()), finishedAt: null, ok: null, failure: null, file: null, config: null },
     ...{ scheduledFor: null, asOf: null, internal: null, external: null, preview: null, progress: null },
   };

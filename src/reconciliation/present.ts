@@ -13,7 +13,7 @@ export function presentReconciliation(
   { config, internal, external, file, preview: _, ...rest }: Reconciliation,
   { isBrief = false } = {},
 ): ReconciliationResource {
-  const { asOf, startedAt, finishedAt, startedBy, scheduledFor, dryRun, ...same } = rest;
+  const { asOf, startedAt, finishedAt, startedBy, scheduledFor, dryRun, isFull, ...same } = rest;
   return {
     object: 'reconciliation',
     ...same,
@@ -22,6 +22,7 @@ export function presentReconciliation(
     finished_at: finishedAt?.toISOString() ?? null,
     scheduled_for: scheduledFor?.toISOString() ?? null,
     dry_run: dryRun,
+    full: isFull,
     as_of: isBrief ? undefined : asOf,
     file: file && presentFile(file, isBrief),
     period: config && { from: dayText(config.from), to: dayText(config.to) },

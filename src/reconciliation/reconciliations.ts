@@ -4,7 +4,7 @@ import { type Page, type PageQuery, PaymentsError } from '../payments/types.ts';
 import type { StatementFormat } from '../statements/reader.ts';
 import { begun, type Imported, importStatement } from './importing.ts';
 import type { BreakStore, ReconciliationFilter, ReconciliationStore, SourceLease, StatementFiles } from './ports.ts';
-import { Run, type RunDeps } from './run.ts';
+import { hasKept, Run, type RunDeps } from './run.ts';
 import { DEFAULT_SOURCE, type SourceConfig, type Sources } from './source.ts';
 import type { Break, KeptMatch, Reconciliation, RunProgress } from './types.ts';
 
@@ -40,6 +40,8 @@ export interface StartOptions {
   readonly timingDays?: number | undefined;
   readonly account?: string | undefined;
   readonly dryRun?: boolean | undefined;
+  /** Verify all of the ledger, and not only what is new. */
+  readonly isFull?: boolean | undefined;
   readonly bytesMax?: number | undefined;
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
 }
@@ -100,18 +102,18 @@ export class Reconciliations {
         ...{ ...rest, source, config, signal: this.#closing.signal },
         onProgress: (done) => onProgress?.({ phase: 'statement', done, of: null }),
       });
-      return imported.isKnown ? await this.#again(imported) : imported;
+      return imported.isKnown ? await this.#again(imported, config) : imported;
     } finally {
       this.#imports--;
     }
   }
 
   /** The ledger against itself. Null: it was begun already for that time of the schedule. */
-  async begin(startedBy: string, scheduledFor: Date): Promise<Reconciliation | null>;
-  async begin(startedBy: string): Promise<Reconciliation>;
-  async begin(startedBy: string, scheduledFor: Date | null = null): Promise<Reconciliation | null> {
+  async begin(startedBy: string, isFull: boolean, scheduledFor: Date): Promise<Reconciliation | null>;
+  async begin(startedBy: string, isFull: boolean): Promise<Reconciliation>;
+  async begin(startedBy: string, isFull: boolean, scheduledFor: Date | null = null): Promise<Reconciliation | null> {
     await this.#makeSureThereIsRoom();
-    const begins = begun(`rec_${uuidv7()}`, { source: DEFAULT_SOURCE, startedBy }, this.deps.clock);
+    const begins = begun(`rec_${uuidv7()}`, { source: DEFAULT_SOURCE, startedBy, isFull }, this.deps.clock);
     const reconciliation = { ...begins, scheduledFor };
     return (await this.deps.store.insert(reconciliation)) === null ? reconciliation : null;
   }
@@ -194,14 +196,16 @@ export class Reconciliations {
     await Promise.all(this.#working.values());
   }
 
-  async #again({ reconciliation }: Imported): Promise<Imported> {
+  /** `config`: as the settings are now. What has begun to be kept is gone on with as it was begun, or it would differ. */
+  async #again({ reconciliation }: Imported, config: SourceConfig): Promise<Imported> {
     const { id, status, step } = reconciliation;
     if (status !== 'failed') return { reconciliation, isKnown: true };
-    const anew = { status: 'running', attempts: 0, failure: null, finishedAt: null } as const;
-    // What it has kept some of is kept on as it was found: else there were some of the one and some of the other.
-    const startedAt = new Date(this.deps.clock.now());
-    const found = step === null ? ({ step: 'verify', asOf: null, internal: null, startedAt } as const) : {};
-    await this.deps.store.update(id, { ...anew, ...found }, 'failed');
+    const { from, to } = reconciliation.config!;
+    const { startedAt, ...fresh } = begun(id, reconciliation, this.deps.clock);
+    const found = { step: fresh.step, asOf: null, internal: null, config: { ...config, from, to }, startedAt };
+    const { attempts, finishedAt, ok, failure } = fresh;
+    const anew = { ...(hasKept(step) ? {} : found), status: 'running', attempts, finishedAt, ok, failure } as const;
+    await this.deps.store.update(id, anew, 'failed');
     return { reconciliation: await this.get(id), isKnown: true };
   }
 
@@ -290,15 +294,15 @@ export class Reconciliations {
 
   async #fail(id: string, failure: string): Promise<void> {
     const finishedAt = new Date(this.deps.clock.now());
-    const { step } = await this.get(id);
-    const kept = hasKept(step) ? step : null;
-    await this.deps.store.update(id, { status: 'failed', step: kept, progress: null, failure, finishedAt });
+    const before = await this.get(id);
+    // Somebody else has ended it meanwhile.
+    if (before.status !== 'running') return;
+    const step = hasKept(before.step) ? before.step : null;
+    const failed = { status: 'failed', step, progress: null, failure, finishedAt } as const;
+    const notice = { type: 'reconciliation.completed', reconciliation: { ...before, ...failed } } as const;
+    await this.deps.notices.append(`${id}:failed:${finishedAt.getTime()}`, [notice]);
+    await this.deps.store.update(id, failed);
   }
-}
-
-/** May something of it be kept already? */
-function hasKept(step: Reconciliation['step']): boolean {
-  return step === 'record' || step === 'tell';
 }
 
 /** Would it end the same way again? */

@@ -9,8 +9,6 @@ import type { BreakStore, LedgerItems, NoticeOf, NoticeSink, ReconciliationStore
 import { SettledIds } from './settled-ids.ts';
 import type { Break, External, KeptMatch, Reconciliation, RunProgress, Step } from './types.ts';
 
-/** How far outside of the period the ledger is looked at, so that what was booked on a wrong date is found. */
-const SEARCH_DAYS = 30;
 const MATCHES_AT_ONCE = 1_000;
 const BREAKS_AT_ONCE = 500;
 const PREVIEW_MAX = 500;
@@ -27,7 +25,7 @@ export interface RunDeps {
   readonly files: Pick<StatementFiles, 'read'>;
   readonly items: LedgerItems;
   readonly notices: NoticeSink;
-  readonly verify: (options: Pick<VerifyOptions, 'onProgress' | 'signal'>) => Promise<VerifyReport>;
+  readonly verify: (options: Pick<VerifyOptions, 'onProgress' | 'signal'>, isFull: boolean) => Promise<VerifyReport>;
   readonly clock: Clock;
   readonly crashPoint?: CrashPoint | undefined;
 }
@@ -80,11 +78,14 @@ export class Run {
     if (this.reconciliation.internal === null) {
       await this.#step('verify');
       const onProgress = ({ phase, done, of }: VerifyProgress) => this.#progress(phase, done, of);
-      await this.#update({ internal: await this.deps.verify({ ...this.options, onProgress }) });
+      await this.#update({
+        internal: await this.deps.verify({ ...this.options, onProgress }, this.reconciliation.isFull),
+      });
     }
     await crashPoint('verified');
     if (this.reconciliation.kind === 'internal') return await this.#finish(null);
-    await this.#step('match');
+    // Once something may be kept it stays known that it may.
+    if (!hasKept(this.reconciliation.step)) await this.#step('match');
     const found = await this.#compare();
     await crashPoint('compared');
     if (this.reconciliation.dryRun) return await this.#finishDry(found);
@@ -101,10 +102,10 @@ export class Run {
   async #compare(): Promise<ComparedStatement> {
     const { reconciliation, deps } = this;
     const { config, file, asOf } = reconciliation;
-    const { from, to, windowDays, timingDays, rules } = config!;
+    const { from, to, windowDays, timingDays, searchDays, rules } = config!;
     const comparison = new Comparison({ from, to, windowDays, timingDays, rules });
     const carried = await Carried.read(deps.breaks, reconciliation);
-    const days = { from: from - SEARCH_DAYS, to: to + SEARCH_DAYS };
+    const days = { from: from - searchDays, to: to + searchDays };
     const settled = new SettledIds();
     for await (const ids of deps.store.settledItems(reconciliation.source, days, reconciliation.id)) {
       for (const id of ids) settled.add(id);
@@ -253,6 +254,11 @@ export class Run {
     // For those who look at it from elsewhere: nothing waits for it.
     this.deps.store.update(this.reconciliation.id, { progress: { phase, done, of } }).catch(() => undefined);
   }
+}
+
+/** May something of it be kept already, by one that was cut off? */
+export function hasKept(step: Step | null): boolean {
+  return step === 'record' || step === 'tell';
 }
 
 /** Did the statement and the ledger agree, but for what may come with the next one? */

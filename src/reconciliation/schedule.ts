@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cron } from 'croner';
 import type { Log } from '../ledger/ports.ts';
@@ -58,7 +57,7 @@ export class Schedule {
     try {
       await this.#readInbox();
       await reconciliations.sweep();
-      await reconciliations.begin(STARTED_BY, time);
+      await reconciliations.begin(STARTED_BY, false, time);
     } finally {
       await lease.release();
     }
@@ -95,7 +94,7 @@ export class Schedule {
     if (!found.isFile() || this.#seen.get(path) === state || Date.now() - found.mtimeMs < SETTLED_MS) return;
     try {
       const options = { startedBy: STARTED_BY, source, name };
-      const { reconciliation, isKnown } = await reconciliations.import(createReadStream(path), options);
+      const { reconciliation, isKnown } = await reconciliations.import((await open(path)).createReadStream(), options);
       if (!isKnown) log.info({ file: path, reconciliation: reconciliation.id }, 'statement taken in');
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;

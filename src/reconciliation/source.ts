@@ -4,12 +4,13 @@ import { DEFAULT_RULES, days, ruleSchema } from '../matching/rules.ts';
 import { csvMapping } from '../statements/mapping.ts';
 import { STATEMENT_FORMATS } from '../statements/reader.ts';
 
-export const SOURCE_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
+const SOURCE_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 /** What statements are of whose source nobody names. */
 export const DEFAULT_SOURCE = 'default';
 const SOURCES_MAX = 200;
+const SEARCH_DAYS_MAX = 90;
 
-export const accountPattern = z
+const accountPattern = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]{0,127}\*?$/, 'must be the id of an account, or its beginning and *');
 
@@ -25,6 +26,8 @@ export const sourceSchema = z
     windowDays: days.default(1),
     /** What the ledger has so few days before the end of a statement may be in the next one. */
     timingDays: days.default(2),
+    /** How far outside of a statement's period a movement is looked for that was booked on a wrong date. */
+    searchDays: z.int().min(0).max(SEARCH_DAYS_MAX).default(30),
     /** Name of the metadata field that says with what a payment is paid out together. */
     groupBy: z.string().min(1).max(64).optional(),
     rules: z
@@ -46,7 +49,7 @@ const fileSchema = z.strictObject({
 });
 
 /** Something that was asked for names a source that there is none of. */
-export class UnknownSource extends Error {
+class UnknownSource extends Error {
   override readonly name = 'UnknownSource';
   readonly code = 'unknown_source';
 }

@@ -1,6 +1,6 @@
 /** `kvitt reconcile`, `kvitt reconciliations`, `kvitt breaks`. Answers go to standard output, all else to standard error. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -35,6 +35,7 @@ interface ReconcileFlags extends Output {
   readonly windowDays?: number;
   readonly timingDays?: number;
   readonly dryRun?: boolean;
+  readonly full?: boolean;
   readonly report?: string;
   readonly resume?: string;
 }
@@ -87,6 +88,7 @@ export function reconcileCommand(parts: ToolParts): Command {
     .option('--to <day>', 'last day of the period', day)
     .option('--window-days <days>', 'days that dates may differ', days)
     .option('--timing-days <days>', 'days before the end of which the next statement may have what is missing', days)
+    .option('--full', 'verify all of the ledger, and not only what is new (and all of it once a week)')
     .option('--dry-run', 'show what would come of it, and keep nothing')
     .option('--report <file>', 'write the report as well: .html, .csv or .json')
     .option('--json', 'answer as JSON')
@@ -167,16 +169,17 @@ export function breaksCommand(parts: ToolParts): Command {
 }
 
 async function runReconcile(parts: ToolParts, file: string | undefined, flags: ReconcileFlags): Promise<void> {
-  const { json, report, resume: _, ...options } = flags;
+  const { json, report, resume: _, full: isFull = false, ...options } = flags;
   const reportFormat = report === undefined ? null : formatOf(report);
   await parts.withParts(async ({ reconciliations, breaks }, audit) => {
     const onProgress = parts.progress();
     const startedBy = parts.actor();
     const begin = async () => {
-      if (file === undefined) return await reconciliations.begin(startedBy);
-      const input = file === '-' ? process.stdin : createReadStream(file);
+      if (file === undefined) return await reconciliations.begin(startedBy, isFull);
+      const input = file === '-' ? process.stdin : (await open(file)).createReadStream();
       const name = file === '-' ? {} : { name: basename(file) };
-      return (await reconciliations.import(input, { ...options, ...name, startedBy, onProgress })).reconciliation;
+      return (await reconciliations.import(input, { ...options, ...name, isFull, startedBy, onProgress }))
+        .reconciliation;
     };
     const begun = await begin();
     await audit({ action: 'reconciliation_started', target: `reconciliation ${begun.id}`, details: {} });

@@ -59,12 +59,14 @@ export interface Reconciliation {
   /** The time of the schedule that began it; null: somebody did. */
   readonly scheduledFor: Date | null;
   readonly finishedAt: Date | null;
-  /** Nothing broken in the ledger, and no break of the source is open but what may come with the next statement. */
+  /** Nothing broken in the ledger, and no break opened but for what may come with the next statement. */
   readonly ok: boolean | null;
   /** Why it failed, for people. */
   readonly failure: string | null;
   /** Nothing of it is kept but this. */
   readonly dryRun: boolean;
+  /** Is all of the ledger verified? Else what is new, where that is enough. */
+  readonly isFull: boolean;
   readonly file: StatementFile | null;
   /** How it is compared, as the settings were when it began. Null: only the ledger itself is looked at. */
   readonly config: (SourceConfig & { readonly from: number; readonly to: number }) | null;

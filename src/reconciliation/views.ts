@@ -22,6 +22,7 @@ export interface StartQuery {
   readonly timingDays?: number | undefined;
   readonly account?: string | undefined;
   readonly dryRun?: boolean | undefined;
+  readonly isFull?: boolean | undefined;
 }
 
 type Plain = Readonly<Record<string, unknown>>;
@@ -45,8 +46,8 @@ export class ReconciliationViews {
     return { reconciliation: presentReconciliation(reconciliation), isKnown };
   }
 
-  async begin(startedBy: string): Promise<ReconciliationResource> {
-    return presentReconciliation(await this.reconciliations.begin(startedBy));
+  async begin(startedBy: string, isFull: boolean): Promise<ReconciliationResource> {
+    return presentReconciliation(await this.reconciliations.begin(startedBy, isFull));
   }
 
   async get(id: string): Promise<ReconciliationResource> {

@@ -18,6 +18,8 @@ export interface Detail {
   /** null: that of the entry. */
   readonly direction: 'in' | 'out' | null;
   readonly references: readonly string[];
+  /** Many payments share one, so it tells least. */
+  readonly mandate: string | null;
   readonly id: string | null;
   readonly remittance: readonly string[];
   readonly debtor: string | null;
@@ -40,10 +42,9 @@ export function detailOf(node: XmlNode, group: XmlNode): Detail {
     references: referencesOf([
       refs?.textAt('EndToEndId') ?? null,
       ...structured.map((part) => part.textAt('CdtrRefInf', 'Ref')),
-      ...['TxId', 'InstrId', 'UETR', 'ChqNb', 'PmtInfId', 'AcctSvcrRef', 'MndtId'].map(
-        (name) => refs?.textAt(name) ?? null,
-      ),
+      ...['TxId', 'InstrId', 'UETR', 'ChqNb', 'PmtInfId', 'AcctSvcrRef'].map((name) => refs?.textAt(name) ?? null),
     ]),
+    mandate: refs?.textAt('MndtId') ?? null,
     id: optionalReference(refs?.textAt('AcctSvcrRef') ?? null),
     remittance: [
       joinTexts(remittance?.all('Ustrd').map((part) => part.text) ?? [], ' '),

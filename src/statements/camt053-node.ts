@@ -1,3 +1,5 @@
+const NONE: readonly XmlNode[] = [];
+
 /** An element of a camt.053 file with what is in it. Only small parts of a file are ever held like this. */
 export class XmlNode {
   text = '';
@@ -13,7 +15,7 @@ export class XmlNode {
   ) {}
 
   get children(): readonly XmlNode[] {
-    return this.#children ?? [];
+    return this.#children ?? NONE;
   }
 
   add(child: XmlNode): void {
@@ -28,7 +30,7 @@ export class XmlNode {
   }
 
   all(name: string): readonly XmlNode[] {
-    return this.children.filter((child) => child.name === name);
+    return this.child(name) === null ? NONE : this.children.filter((child) => child.name === name);
   }
 
   /** The first element at a path of names below this one. */

@@ -19,18 +19,18 @@ const DEPTH_MAX = 64;
 const NODES_MAX = 10_000;
 /** Depths of `<Document><BkToCstmrStmt><Stmt>`, from 1. */
 const STATEMENT_DEPTH = 3;
-/** Large, and of no use here. What is in them may have the names of other things. */
-const SKIPPED: ReadonlySet<string> = new Set([
-  'BkTxCd',
-  'SplmtryData',
-  'RltdAgts',
-  'RltdAcct',
-  'DbtrAcct',
-  'CdtrAcct',
-  'Avlbty',
-  'CardTx',
-  'Tax',
-]);
+/**
+ * Names of the elements within a statement that are read. All others are passed over with what is in them, which may have
+ * the names of other things. A map, because a name that comes from it is compared faster than one out of the file.
+ */
+const READ: ReadonlyMap<string, string> = new Map(
+  `Acct AcctSvcrRef AddtlNtryInf AddtlRmtInf AddtlTxInf Amt AmtDtls Bal BookgDt Btch Cd CdOrPrtry CdtDbtInd Cdtr CdtrRefInf
+   ChqNb ChrgInclInd Chrgs Dbtr Dt DtTm EndToEndId FrDtTm FrToDt IBAN Id InstdAmt InstrId LastPgInd MndtId MsgId NbOfNtries
+   NbOfTxs Nm Ntry NtryDtls NtryRef Othr PgNb PmtInfId Pty Rcrd Ref Refs RltdPties RmtInf RvslInd StmtPgntn Strd Sts Sum
+   ToDtTm Tp TtlNtries TxAmt TxDtls TxId TxsSummry UETR Ustrd ValDt`
+    .split(/\s+/)
+    .map((name) => [name, name]),
+);
 
 /**
  * camt.053 (ISO 20022, bank to customer statement), versions 02 to 13, in memory of one entry, or of one transaction and
@@ -47,9 +47,10 @@ export class Camt053Parser implements FormatParser {
   #prefix = '';
   #version = 0;
   #statements = 0;
-  /** Names of the open elements; from `#skippedFrom` on they are counted only. */
+  /** Names of the open elements, to say within which the file is cut off. */
   readonly #open: string[] = [];
   #depth = 0;
+  /** Depth of the element that is passed over. */
   #skippedFrom = Number.POSITIVE_INFINITY;
   /** Open elements of the part of a statement that is being read, from its own on. */
   readonly #nodes: XmlNode[] = [];
@@ -113,7 +114,7 @@ export class Camt053Parser implements FormatParser {
   }
 
   #tooLong(): StatementError {
-    return tooLarge(`more than ${this.limits.recordCharactersMax} characters without a tag`, this.#xml.line);
+    return tooLarge(`more than ${this.limits.recordCharactersMax} characters in one element`, this.#xml.line);
   }
 
   #openTag(tag: SaxesTagPlain): void {
@@ -122,15 +123,15 @@ export class Camt053Parser implements FormatParser {
       throw new StatementError(`elements are nested deeper than ${DEPTH_MAX}`, this.#xml.line);
     }
     if (this.#depth === 1) this.#root(tag);
-    const name = this.#nameOf(tag.name);
     this.#open.push(tag.name);
     if (this.#depth > this.#skippedFrom) return;
     if (this.#depth <= STATEMENT_DEPTH) {
-      this.#outer(name);
+      this.#outer(this.#localName(tag.name));
       return;
     }
     if (this.#statement === null) return;
-    if (SKIPPED.has(name)) {
+    const name = READ.get(this.#localName(tag.name));
+    if (name === undefined) {
       this.#skippedFrom = this.#depth;
       return;
     }
@@ -168,16 +169,17 @@ export class Camt053Parser implements FormatParser {
   }
 
   /** Elements of other namespaces keep their prefix, and so the name of nothing that is looked for. */
-  #nameOf(name: string): string {
+  #localName(name: string): string {
     return this.#prefix !== '' && name.startsWith(this.#prefix) ? name.slice(this.#prefix.length) : name;
   }
 
   #text(text: string): void {
-    if (text.length > this.limits.recordCharactersMax) throw this.#tooLong();
     if (this.#node === null || this.#depth >= this.#skippedFrom) return;
     // Most is the space between tags.
     if (text.charCodeAt(0) <= SPACE && text.trim() === '') return;
-    this.#node.text = this.#node.text === '' ? text : this.#node.text + text;
+    const { text: before } = this.#node;
+    if (before.length + text.length > this.limits.recordCharactersMax) throw this.#tooLong();
+    this.#node.text = before === '' ? text : before + text;
   }
 
   #closeTag(): void {

@@ -56,7 +56,7 @@ export function dateAt(parent: XmlNode, name: string): number | null {
 }
 
 /** A day or a time. */
-export function dayOfNode(node: XmlNode): number {
+function dayOfNode(node: XmlNode): number {
   const text = node.text.trim();
   const day = readDay(text);
   if (day === null) {

@@ -13,6 +13,7 @@ export type NumberReader = (text: string, currency: string, column: string, line
 /** Reads numbers as they are written in one file, and no others. */
 export function numberReader(style: NumberStyle): NumberReader {
   const pattern = numberPattern(style);
+  const hasSeparator = style.thousandsSeparator !== null;
   const example = `1${style.thousandsSeparator ?? ''}234${style.decimalMark}50`;
   return (text, currency, column, line) => {
     const parts = pattern.exec(text);
@@ -24,7 +25,7 @@ export function numberReader(style: NumberStyle): NumberReader {
     if (signs > 1 || (open === undefined) !== (close === undefined)) {
       throw new StatementError(`${column} must have one sign at most, not ${quoted(text)}`, line);
     }
-    const amount = minorUnits(whole!.replace(SEPARATORS, ''), fraction, currency);
+    const amount = minorUnits(hasSeparator ? whole!.replace(SEPARATORS, '') : whole!, fraction, currency);
     if (amount === null) {
       throw new StatementError(`${decimalsOf(currency)}, so ${column} cannot be ${quoted(text)}`, line);
     }

@@ -1,4 +1,4 @@
-import { amountReader, type Moved } from './csv-amounts.ts';
+import { amountReader } from './csv-amounts.ts';
 import { CsvColumns, wholeText } from './csv-columns.ts';
 import { CsvHeader } from './csv-header.ts';
 import { type NumberReader, numberReader } from './csv-numbers.ts';
@@ -10,6 +10,7 @@ import type { FormatParser, Output } from './output.ts';
 import { Settlement } from './settlement.ts';
 import { StatementError } from './statement.ts';
 import { joinTexts } from './texts.ts';
+import type { StatementLine } from './types.ts';
 
 /** How the rows below a header become lines. */
 interface Rows {
@@ -84,14 +85,20 @@ export class CsvParser implements FormatParser {
       if (columns.isIgnored(record)) return;
       const { fields, line } = record;
       const currency = this.#currencyOf(record, columns);
-      const { amount, direction }: Moved = moved(record, currency);
+      const { amount, direction } = moved(record, currency);
+      const { day, valueDay, references, text, id } = columns.describe(record, referenceRequired);
       this.output.add({
         line,
-        ...columns.describe(record, referenceRequired),
+        statement: this.output.statement,
+        day,
+        valueDay,
         amount,
         currency,
         direction,
         fee: feeIndex === null ? 0n : feeOf(fields[feeIndex]!, currency, fee!, line, number),
+        references,
+        text,
+        id,
         batch: batchIndex === null ? null : wholeText(fields[batchIndex]!, 'batch', line),
         count: null,
         isReversal: false,
@@ -111,28 +118,31 @@ export class CsvParser implements FormatParser {
       const moved = gross === 0n ? net : gross;
       if (moved === 0n) throw new StatementError('the row moves nothing: gross, fee and net are zero', record.line);
       const isPayment = kind !== 'other' && gross !== 0n;
-      const described = columns.describe(record, this.mapping.referenceRequired && isPayment);
-      const common = { line: record.line, currency, batch: payout, count: null, isReversal: kind === 'refund' };
-      this.output.add({
-        ...described,
-        ...common,
+      const { day, valueDay, references, text, id } = columns.describe(
+        record,
+        this.mapping.referenceRequired && isPayment,
+      );
+      const line: StatementLine = {
+        line: record.line,
+        statement: this.output.statement,
+        day,
+        valueDay,
         amount: moved < 0n ? -moved : moved,
+        currency,
         direction: moved < 0n ? 'out' : 'in',
         fee: gross === 0n || fee < 0n ? 0n : fee,
-      });
+        references,
+        text,
+        id,
+        batch: payout,
+        count: null,
+        isReversal: kind === 'refund',
+      };
+      this.output.add(line);
       if (gross === 0n || fee >= 0n) return;
       // A fee is never below zero: one that is given back is a movement by itself, and known by nothing.
-      const text = joinTexts(['fee given back', ...described.references, described.text]);
-      this.output.add({
-        ...described,
-        ...common,
-        amount: -fee,
-        direction: 'in',
-        fee: 0n,
-        references: [],
-        text,
-        id: null,
-      });
+      const returned = joinTexts(['fee given back', ...references, text]);
+      this.output.add({ ...line, amount: -fee, direction: 'in', references: [], text: returned, id: null });
     };
     return { row, end: () => settlement.end() };
   }

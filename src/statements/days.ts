@@ -16,7 +16,7 @@ const ISO = new RegExp(`^(\\d{4})-(\\d{2})-(\\d{2})(?:[Tt ]${TIME})?${ZONE}$`);
  *
  * Not the UTC day: a bank that writes `2026-01-31T23:30:00-05:00` books on January 31.
  */
-export function isoDay(text: string): number | null {
+function isoDay(text: string): number | null {
   const parts = ISO.exec(text);
   return parts && dayFrom(Number(parts[1]), Number(parts[2]), Number(parts[3]));
 }

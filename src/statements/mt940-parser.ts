@@ -58,7 +58,7 @@ export class Mt940Parser implements FormatParser {
       this.#blocks(line, number);
       return;
     }
-    if (line.startsWith('-') && (line === '-' || line.startsWith('-}') || line.trim() === '-')) {
+    if (line.startsWith('-') && (line.startsWith('-}') || line.trim() === '-')) {
       this.#endOfMessage(line, number);
       return;
     }

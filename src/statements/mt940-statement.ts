@@ -2,7 +2,7 @@ import { amountText } from './amounts.ts';
 import { type Balance, type Booking, balanceOf, bookingOf } from './mt940-fields.ts';
 import { informationOf } from './mt940-information.ts';
 import { decodedText } from './mt940-lines.ts';
-import type { Output } from './output.ts';
+import { type Output, tooLarge } from './output.ts';
 import { StatementError } from './statement.ts';
 import { joinTexts, optionalReference, referencesOf } from './texts.ts';
 
@@ -15,6 +15,8 @@ interface Pending {
   readonly information: string[];
 }
 
+/** SWIFT allows 6. */
+const INFORMATION_LINES_MAX = 100;
 const OF_MT942: ReadonlySet<string> = new Set(['13', '13D', '34F', '90C', '90D']);
 const IGNORED: ReadonlySet<string> = new Set(['21', 'NS']);
 /** Available balances, and information about the statement as a whole. */
@@ -65,7 +67,7 @@ export class Mt940Statement {
         this.#booking(value, values.slice(1), line);
         return;
       case '86':
-        this.#pending?.information.push(...values);
+        this.#inform(values, line);
         return;
       case '62F':
       case '62M':
@@ -129,6 +131,14 @@ export class Mt940Statement {
     this.#pending = { line, booking, supplement, information: [] };
   }
 
+  /** Some banks write several `:86:` for one line. */
+  #inform(values: readonly string[], line: number): void {
+    if (this.#pending === null) return;
+    this.#pending.information.push(...values);
+    if (this.#pending.information.length <= INFORMATION_LINES_MAX) return;
+    throw tooLarge(`:86: of one :61: has more than ${INFORMATION_LINES_MAX} lines`, line);
+  }
+
   #close(tag: string, balance: Balance, line: number, isCut: boolean): void {
     this.#flush();
     const opening = this.#openingOfPage;
@@ -169,6 +179,7 @@ export class Mt940Statement {
     const id = optionalReference(decodedText(booking.bankReference));
     this.output.add({
       line: pending.line,
+      statement: this.output.statement,
       day: booking.day,
       valueDay: booking.valueDay,
       amount: booking.amount,

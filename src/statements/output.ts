@@ -30,8 +30,13 @@ export class Output {
     return this.#waiting.length;
   }
 
+  /** Number of the statement that lines are added to. */
+  get statement(): number {
+    return this.statements.length;
+  }
+
   /** @throws StatementError when it is one line too many, or its amount is none that the ledger can hold. */
-  add(line: Omit<StatementLine, 'statement'>): void {
+  add(line: StatementLine): void {
     if (++this.#lines > this.limits.linesMax) {
       throw tooLarge(`the file has more than ${this.limits.linesMax} lines; split it by period`, line.line);
     }
@@ -42,23 +47,7 @@ export class Output {
     this.#linesOfStatement++;
     if (this.#firstDay === null || line.day < this.#firstDay) this.#firstDay = line.day;
     if (this.#lastDay === null || line.day > this.#lastDay) this.#lastDay = line.day;
-    // All fields by name: a spread would cost as much as all else that is done here.
-    this.#waiting.push({
-      line: line.line,
-      statement: this.statements.length,
-      day: line.day,
-      valueDay: line.valueDay,
-      amount: line.amount,
-      currency: line.currency,
-      direction: line.direction,
-      fee: line.fee,
-      references: line.references,
-      text: line.text,
-      id: line.id,
-      batch: line.batch,
-      count: line.count,
-      isReversal: line.isReversal,
-    });
+    this.#waiting.push(line);
   }
 
   /** The statement whose lines were added ends; `from` and `to` that are null become those of its lines. */

@@ -12,7 +12,7 @@ export function hasControls(text: string): boolean {
 }
 
 /** Without spaces around it, and with a space for each run of control characters. */
-export function tidy(text: string): string {
+function tidy(text: string): string {
   return (CONTROL.test(text) ? text.replace(CONTROLS, ' ') : text).trim();
 }
 

@@ -17,7 +17,10 @@ export interface StatementLine {
   readonly amount: bigint;
   readonly currency: string;
   readonly direction: Direction;
-  /** Taken off `amount`, in minor units of the same currency, zero or more: they paid out `amount - fee`. */
+  /**
+   * Taken off `amount`, in minor units of the same currency, zero or more: they paid out `amount - fee`. It is taken off
+   * whichever way the line goes: one that went `out` took `amount + fee` from the account.
+   */
   readonly fee: bigint;
   /** What we may know it by, the most telling first, each up to 140 characters, none empty; may be none. */
   readonly references: readonly string[];
@@ -52,7 +55,8 @@ export interface StatementInfo {
 /** Reads one file, once. */
 export interface StatementReader {
   /**
-   * The lines in the order of the file, many at a time, in memory of a batch.
+   * The lines in the order of the file, up to 1,000 at a time, in memory of a batch. Texts may be slices of larger pieces
+   * of the file, which they keep in memory: copy those that are to be kept for long.
    *
    * @throws StatementError at what is wrong first. So use nothing of what came before until all has come.
    */

@@ -1,6 +1,7 @@
 import type { Encoding } from './decoder.ts';
 import { quoted, StatementError } from './statement.ts';
 
+const MARK_BYTES = 3;
 const DECLARATION_BYTES_MAX = 256;
 const NAMES: Readonly<Record<string, Encoding>> = {
   'utf-8': 'utf-8',
@@ -17,6 +18,7 @@ const NAMES: Readonly<Record<string, Encoding>> = {
  * @returns null when more bytes are needed
  */
 export function xmlEncoding(head: Buffer, isAll: boolean): Encoding | null {
+  if (head.length < MARK_BYTES && !isAll) return null;
   if (head[0] === 0xff && head[1] === 0xfe) return 'utf-16le';
   if (head[0] === 0xfe && head[1] === 0xff) return 'utf-16be';
   if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return 'utf-8';

@@ -8,6 +8,8 @@ export const BREAK_KINDS = [
   'hash_mismatch',
   /** The block does not name the hash of the block below. */
   'broken_chain',
+  /** The block at the height that was verified before is another one than it was then. */
+  'replaced_block',
   'time_backwards',
   'term_backwards',
   /** A term or seal block that holds entries. */

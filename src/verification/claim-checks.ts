@@ -1,22 +1,30 @@
 import { isPrimary } from '../ledger/assemble.ts';
 import type { Claim, ClaimedCommand } from '../ledger/ports.ts';
-import type { Command, Entry, StoredBlock } from '../ledger/types.ts';
+import type { Command, Entry } from '../ledger/types.ts';
 import type { BreakList } from './breaks.ts';
 import { type BookOf, judge, type PlannedEntry, plannedFor, planOf } from './command-plan.ts';
 import { differenceOf } from './entry-difference.ts';
 import type { Before } from './life-cycle.ts';
 import { isOfLifeCycle } from './life-cycle-difference.ts';
 import type { OriginCheck } from './origin-check.ts';
-import type { AuditPort, EntryPlace } from './ports.ts';
+import type { AuditPort, ClaimHead, EntryPlace, RawBlock } from './ports.ts';
 import type { SystemAccounts } from './system-accounts.ts';
 
 /** Entries or commands that are looked up together. */
 const LOOKUP_SIZE = 1_000;
 const NONE: readonly never[] = [];
 const NOT_KNOWN: Before = {};
+const NOTHING_BEFORE: ReadonlyMap<number, Before> = new Map();
+const NOT_REPLAYED: Replayed = { above: 0, upTo: 0 };
 
 /** An entry that has to stand; `book` null: nobody can tell where. */
 type Expected = Pick<PlannedEntry, 'part'> & { readonly book: number | null };
+
+/** What an increment does before commands are judged. */
+export interface BeforeJudging {
+  /** Makes sure that their accounts are known. */
+  bringAccountsOf(commands: readonly Command[]): Promise<void>;
+}
 
 interface Standing {
   readonly entry: Entry;
@@ -24,31 +32,66 @@ interface Standing {
   readonly before: Before;
 }
 
+/** A block whose entries are to be compared, and what those were decided on that settle or change something. */
+interface Waiting {
+  readonly raw: RawBlock;
+  readonly before: ReadonlyMap<number, Before>;
+}
+
+/** What an increment does with what was claimed under the keys of its entries, before any of it is judged. */
+export interface OnClaims {
+  meet(found: readonly ClaimHead[]): void;
+  bringAccountsOf(commands: readonly Command[]): Promise<void>;
+}
+
 /** From the journal to the claims: every entry was claimed, and says what its command asked for. One a book. */
 export class EntriesAgainstClaims {
-  #batch: Standing[] = [];
+  #waiting: Waiting[] = [];
+  #entries = 0;
 
   constructor(
     readonly book: number,
-    readonly port: Pick<AuditPort, 'findByKeys'>,
+    readonly port: Pick<AuditPort, 'findByKeys' | 'asClaimed'>,
     readonly breaks: BreakList,
     readonly bookOf: BookOf,
+    readonly onClaims?: OnClaims,
   ) {}
 
-  /** `before`: what the entries of the block were decided on that settle or change something, by their index. */
-  async take({ entries, height }: StoredBlock, before: ReadonlyMap<number, Before>): Promise<void> {
-    for (let i = 0; i < entries.length; i++) {
-      const standing = { entry: entries[i]!, height, before: before.get(i) ?? NOT_KNOWN };
-      if (this.#batch.push(standing) >= LOOKUP_SIZE) await this.finish();
-    }
+  /**
+   * `entries`: how many it has; `before`: what those were decided on that settle or change something, by their index; it is
+   * not kept.
+   */
+  async take(raw: RawBlock, entries: number, before: ReadonlyMap<number, Before>): Promise<void> {
+    if (entries === 0) return;
+    this.#waiting.push({ raw, before: before.size === 0 ? NOTHING_BEFORE : new Map(before) });
+    this.#entries += entries;
+    if (this.#entries >= LOOKUP_SIZE) await this.finish();
   }
 
   async finish(): Promise<void> {
-    const batch = this.#batch;
-    if (batch.length === 0) return;
-    this.#batch = [];
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    this.#entries = 0;
+    const { same, claims } = await this.port.asClaimed(waiting.map(({ raw }) => raw));
+    this.onClaims?.meet(claims);
+    let batch: Standing[] = [];
+    for (const [i, { raw, before }] of waiting.entries()) {
+      for (const standing of othersOf(raw, same[i]!, before)) {
+        if (batch.push(standing) < LOOKUP_SIZE) continue;
+        await this.#lookUp(batch);
+        batch = [];
+      }
+    }
+    if (batch.length > 0) await this.#lookUp(batch);
+  }
+
+  async #lookUp(batch: readonly Standing[]): Promise<void> {
     const claimed = new Map<string, ClaimedCommand[]>();
-    for (const found of await this.port.findByKeys([...new Set(batch.map(({ entry }) => entry.key))])) {
+    const all = await this.port.findByKeys([...new Set(batch.map(({ entry }) => entry.key))]);
+    this.onClaims?.meet(all);
+    await this.onClaims?.bringAccountsOf(all.map(({ command }) => command));
+    for (const found of all) {
       const known = claimed.get(found.command.key);
       if (known === undefined) claimed.set(found.command.key, [found]);
       else known.push(found);
@@ -82,15 +125,22 @@ export class EntriesAgainstClaims {
   }
 }
 
+/** The blocks `above < height <= upTo`. */
+export interface Replayed {
+  readonly above: number;
+  readonly upTo: number;
+}
+
 interface ClaimCheckOptions {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly claimAgeMsMax: number;
   readonly bookOf: BookOf;
-  /** Up to which height each book was replayed into `system`. */
-  readonly replayed: ReadonlyMap<number, number>;
+  /** What of each book was replayed into `system`. */
+  readonly replayed: ReadonlyMap<number, Replayed>;
   readonly system: SystemAccounts;
   readonly origins: OriginCheck;
+  readonly before?: BeforeJudging | undefined;
 }
 
 /**
@@ -101,6 +151,8 @@ export class ClaimsAgainstEntries {
   claims = 0;
   /** Claims that are not done. */
   pending = 0;
+  /** When the oldest of these was made, in milliseconds since the epoch; infinity if there is none. */
+  pendingSince = Number.POSITIVE_INFINITY;
   #batch: Claim[] = [];
   #commands = 0;
 
@@ -112,7 +164,10 @@ export class ClaimsAgainstEntries {
 
   async take(claim: Claim): Promise<void> {
     this.claims++;
-    if (claim.state === 'pending') this.pending++;
+    if (claim.state === 'pending') {
+      this.pending++;
+      this.pendingSince = Math.min(this.pendingSince, claim.at);
+    }
     this.#batch.push(claim);
     this.#commands += claim.commands.length;
     if (this.#commands >= LOOKUP_SIZE) await this.finish();
@@ -131,6 +186,10 @@ export class ClaimsAgainstEntries {
         else known.push(place);
       }
     }
+    const planned = batch.flatMap(({ commands }) =>
+      commands.filter((one) => !isWhole(one, places.get(one.id) ?? NONE)),
+    );
+    await this.options.before?.bringAccountsOf(planned);
     for (const claim of batch) this.#check(claim, places);
   }
 
@@ -158,9 +217,8 @@ export class ClaimsAgainstEntries {
 
   /** What of a command has to stand and does not; reports what stands and should not. */
   #missingOf(command: Command, standing: readonly EntryPlace[]): readonly Expected[] {
-    const [only] = standing;
     // Nearly all. Its postings were replayed: were it in the wrong book, its accounts would be too.
-    if (standing.length === 1 && only!.part === null && !only!.rejected && !isOfLifeCycle(command)) return NONE;
+    if (isWhole(command, standing)) return NONE;
     this.#checkDoubled(standing);
     const plan = planOf(command, this.options.bookOf);
     // Where entries of unknown accounts belong cannot be told; that they are unknown was told in the replay.
@@ -175,7 +233,8 @@ export class ClaimsAgainstEntries {
   #explain(plan: readonly PlannedEntry[], standing: readonly EntryPlace[]): void {
     const { replayed, system } = this.options;
     for (const place of standing) {
-      if (place.part === null || place.rejected || place.height > (replayed.get(place.book) ?? 0)) continue;
+      const { above, upTo } = replayed.get(place.book) ?? NOT_REPLAYED;
+      if (place.part === null || place.rejected || place.height <= above || place.height > upTo) continue;
       for (const { account, amount } of plannedFor(plan, place)?.legs ?? NONE) system.explain(account, amount);
     }
   }
@@ -228,4 +287,20 @@ export class ClaimsAgainstEntries {
         'run recovery',
     });
   }
+}
+
+/** The entries of a block but for these, decoded. */
+function* othersOf(raw: RawBlock, same: ReadonlySet<number>, before: ReadonlyMap<number, Before>): Generator<Standing> {
+  const audited = raw.audited();
+  if ('unreadable' in audited) return;
+  const { entries, height } = audited.block;
+  for (let i = 0; i < entries.length; i++) {
+    if (!same.has(i)) yield { entry: entries[i]!, height, before: before.get(i) ?? NOT_KNOWN };
+  }
+}
+
+/** Is the command carried out in one piece, of which nothing more has to be known? */
+function isWhole(command: Command, standing: readonly EntryPlace[]): boolean {
+  const [only] = standing;
+  return standing.length === 1 && only!.part === null && !only!.rejected && !isOfLifeCycle(command);
 }

@@ -15,9 +15,21 @@ const COMPARED = [
   'createdAt',
 ] as const;
 
+const ROWS_AT_ONCE = 1_000;
+
 /** The fields that later entries change. */
 const SETTLED = ['status', 'amountHeld', 'amountCaptured', 'amountRefunded', 'settledHeight'] as const;
 type Settled = Pick<PaymentRow, (typeof SETTLED)[number]>;
+
+interface ReadModelRange {
+  readonly book: number;
+  /** Blocks and rows up to this height are none of its business. */
+  readonly above: number;
+  /** Up to which height the read model is complete. */
+  readonly checkpoint: number;
+  /** Rows of earlier heights, by their transactions. */
+  readonly rowsOf?: ((ids: readonly string[]) => Promise<readonly PaymentRow[]>) | undefined;
+}
 
 /**
  * Walks the `payments` read model and the journal of one book side by side, both by height, so that each row meets its
@@ -31,26 +43,35 @@ export class ReadModelCheck {
   #isIncomplete = false;
   /** By transaction: how rows stand that are not as their payment was at first, and what they were then. */
   readonly #moved = new Map<string, { readonly first: PaymentRow; readonly row: PaymentRow }>();
+  /** Transactions that have no row; that was reported. */
+  readonly #missing = new Set<string>();
   /** By transaction: how the journal leaves payments that other entries followed, up to the checkpoint. */
   readonly #followed = new Map<string, Entry & { readonly height: number }>();
 
-  /** @param checkpoint up to which height the read model is complete. @param rows all of them up to there, by height. */
   constructor(
-    readonly book: number,
-    readonly checkpoint: number,
+    readonly range: ReadModelRange,
     rows: AsyncIterable<PaymentRow>,
     readonly breaks: BreakList,
   ) {
     this.#rows = rows[Symbol.asyncIterator]();
+    this.#height = range.above;
+  }
+
+  get book(): number {
+    return this.range.book;
+  }
+  get checkpoint(): number {
+    return this.range.checkpoint;
   }
 
   async take(audited: AuditedBlock | UnreadableBlock): Promise<void> {
-    const height = 'unreadable' in audited ? audited.height : audited.block.height;
+    const height = 'unreadable' in audited ? (audited.height ?? this.#height + 1) : audited.block.height;
+    if (height <= this.range.above) return;
     if ('unreadable' in audited || height !== this.#height + 1) this.#isIncomplete = true;
     this.#height = height;
     if ('unreadable' in audited) {
       // What the block held is not known: its rows are neither right nor wrong.
-      for await (const row of this.#upTo(audited.height)) if (row.height < audited.height) this.#unfounded(row);
+      for await (const row of this.#upTo(height)) if (row.height < height) this.#unfounded(row);
       return;
     }
     const { block } = audited;
@@ -82,12 +103,39 @@ export class ReadModelCheck {
       // It was read later than the checkpoint, and may know more than was replayed.
       if (row.settledHeight <= this.checkpoint) this.#compareSettled(first, last ? settledBy(last, first) : first, row);
     }
+    await this.#finishEarlier();
     // Payments whose row or entry is missing were reported, and have nothing to be compared with.
     for (const [id, { height }] of this.#isIncomplete ? [] : this.#followed) {
       const message = `payment ${id} stands in the list of payments as it was at first, and was settled since`;
       const at = { kind: 'wrong_read_model', book: this.book, height, entry: id } as const;
       this.breaks.add({ ...at, expected: `of height ${height}`, actual: 'of its own height', message });
     }
+  }
+
+  /** Of the payments that were followed those that are of earlier heights. */
+  async #finishEarlier(): Promise<void> {
+    const { rowsOf, above, book } = this.range;
+    if (rowsOf === undefined || above === 0) return;
+    const ids = [...this.#followed.keys()].filter((id) => !this.#missing.has(id));
+    for (let i = 0; i < ids.length; i += ROWS_AT_ONCE) {
+      const some = ids.slice(i, i + ROWS_AT_ONCE);
+      const rows = new Map((await rowsOf(some)).map((row) => [row.transactionId, row]));
+      for (const id of some) {
+        const row = rows.get(id);
+        const last = this.#followed.get(id)!;
+        if (row !== undefined && row.height > above) continue;
+        this.#followed.delete(id);
+        if (row === undefined) this.#lost(id, last.height);
+        else if (row.settledHeight <= this.checkpoint)
+          this.#compareSettled({ ...row, book }, settledBy(last, row), row);
+      }
+    }
+  }
+
+  #lost(id: string, height: number): void {
+    const message = `payment ${id} is settled in the journal, but is not in the list of payments`;
+    const at = { kind: 'wrong_read_model', book: this.book, height, entry: id } as const;
+    this.breaks.add({ ...at, expected: 'a row', actual: 'none', message });
   }
 
   #compareSettled({ height, transactionId: entry }: PaymentRow, expected: Settled, actual: Settled): void {
@@ -120,6 +168,7 @@ export class ReadModelCheck {
     const { book, height, transactionId: entry } = expected;
     const at = { kind: 'wrong_read_model', book, height, entry } as const;
     if (actual === undefined) {
+      this.#missing.add(entry);
       this.#isIncomplete = true;
       const message = `payment ${entry} is in the journal, but not in the list of payments`;
       this.breaks.add({ ...at, expected: 'a row', actual: 'none', message });

@@ -1,14 +1,16 @@
-import { type Entry, type Posting, postingsIn, REJECTION_REASONS } from '../ledger/types.ts';
+import { type Entry, type Posting, postingsIn, type StoredBlock } from '../ledger/types.ts';
+import { BlockColumns, ENTRY } from './block-columns.ts';
 import type { BreakFound, BreakList } from './breaks.ts';
-import { mayPostNothing, namesAccountTwice, unbalanced, withoutSuspense } from './entry-shape.ts';
+import { unbalanced } from './entry-shape.ts';
 import { type Before, LifeCycleReplay } from './life-cycle.ts';
-import type { AuditedBlock, UnreadableBlock } from './ports.ts';
+import { reportLinks, sameBytes } from './link-report.ts';
+import type { AuditedBlock, RawBlock, UnreadableBlock } from './ports.ts';
 import { isBalance, type ReplayTable } from './replay-table.ts';
 import type { SettlementTable } from './settlement-table.ts';
+import { reportShape } from './shape-report.ts';
 import type { SystemAccounts } from './system-accounts.ts';
 
 const GENESIS: Uint8Array = new Uint8Array(32);
-const KNOWN_REASONS: ReadonlySet<string> = new Set(REJECTION_REASONS);
 
 interface Balances {
   readonly posted: bigint;
@@ -24,6 +26,8 @@ interface ReplayOptions {
   readonly settlements: SettlementTable;
   /** Up to which height all balances that are kept with accounts are complete. */
   readonly snapshotsUpTo: number;
+  /** The height that it begins above, and the block there; null: it cannot be gone on from. Absent: at the very first. */
+  readonly above?: { readonly height: number; readonly block: StoredBlock | null };
 }
 
 /**
@@ -50,6 +54,10 @@ export class BookReplay {
   #heldOn: string | undefined;
   /** How much more; null: nobody can tell, so that what its posting says is taken. */
   #heldMore: bigint | null = null;
+  readonly #columns = new BlockColumns();
+  /** Was the last block taken in by its columns? */
+  #isByColumns = false;
+  readonly #stretchHere: { readonly book: number; stretch: number };
   /** Of the block at hand: what its entries were decided on that settle or change something, by their index. */
   readonly before = new Map<number, Before>();
   blocks = 0;
@@ -62,13 +70,23 @@ export class BookReplay {
   readonly system: SystemAccounts;
   readonly snapshotsUpTo: number;
 
-  constructor({ book, table, breaks, system, settlements, snapshotsUpTo }: ReplayOptions) {
+  constructor({ book, table, breaks, system, settlements, snapshotsUpTo, above }: ReplayOptions) {
     this.book = book;
+    this.#stretchHere = { book, stretch: 0 };
     this.table = table;
     this.breaks = breaks;
     this.system = system;
     this.snapshotsUpTo = snapshotsUpTo;
     this.#lifeCycle = new LifeCycleReplay(book, table, settlements, breaks);
+    if (above === undefined) return;
+    const { height, block } = above;
+    if (block !== null) {
+      this.#standAt(block, block.hash, block.postingsBelow + postingsIn(block));
+      return;
+    }
+    this.#height = height;
+    this.#hash = null;
+    this.#postingsBelow = null;
   }
 
   /** Was nothing missing so far? */
@@ -83,34 +101,123 @@ export class BookReplay {
     return this.#hash;
   }
 
-  take(audited: AuditedBlock | UnreadableBlock): void {
+  /**
+   * Takes in the next block of the journal. What is ordinary and in order is judged by its columns; of all else, and so
+   * of whatever may be a break, there is one judge: the code that looks at it decoded.
+   */
+  take(raw: RawBlock): void {
     this.blocks++;
     this.before.clear();
+    const columns = this.#columns;
+    this.#isByColumns = raw.scan(columns, this.table) && this.#isLinked(columns);
+    if (this.#isByColumns) this.#takeColumns(columns, raw);
+    else this.#takeDecoded(raw.audited());
+  }
+
+  /** The block that was taken in last cannot be decoded, so that its entries cannot be compared with anything. */
+  cannotDecode({ unreadable }: UnreadableBlock): void {
+    // Otherwise that was reported when it was taken in.
+    if (this.#isByColumns) this.#reportUnreadable(this.#height, unreadable);
+  }
+
+  #reportUnreadable(height: number, why: string): void {
+    this.#broken(height, { kind: 'unreadable_block', message: `the block cannot be read: ${why}` });
+  }
+
+  /** Does a block whose bytes are right follow from the one below it? */
+  #isLinked({ height, prev, at, term, kind, entries, postingsBelow, book }: BlockColumns): boolean {
+    if (book !== this.book || height !== this.#height + 1 || at < this.#at || term < this.#term) return false;
+    if (this.#hash !== null && !sameBytes(prev, this.#hash) && !sameBytes(prev, this.#recomputedHash)) return false;
+    if (this.#postingsBelow !== null && postingsBelow !== this.#postingsBelow) return false;
+    return kind === 'entries' || entries === 0;
+  }
+
+  #takeColumns(columns: BlockColumns, raw: RawBlock): void {
+    this.#standAt(columns, columns.hash, columns.postingsBelow + columns.postingsInAll);
+    this.#stretchHere.stretch = this.#stretch;
+    const { what, ends, others, entries, height } = columns;
+    let decoded: AuditedBlock | UnreadableBlock | null = null;
+    let from = 0;
+    for (let i = 0; i < entries; i++) {
+      const to = ends[i]!;
+      const isDone = what[i] === ENTRY.ordinary ? this.#takeOrdinary(columns, from, to) : what[i] === ENTRY.rejected;
+      from = to;
+      if (isDone) {
+        this.entries++;
+        continue;
+      }
+      const other = others.get(i);
+      if (other !== undefined) {
+        this.#takeAny(i, height, other);
+        continue;
+      }
+      decoded ??= raw.audited();
+      // That is reported once its entries are to be compared.
+      if ('unreadable' in decoded) return;
+      this.#takeAny(i, height, decoded.block.entries[i]!);
+    }
+  }
+
+  /** Takes in the postings of an ordinary entry, when all of it is in order; else changes nothing and answers false. */
+  #takeOrdinary(columns: BlockColumns, from: number, to: number): boolean {
+    const { slot, amount, posted, currency, height } = columns;
+    const { table } = this;
+    let sum = 0;
+    for (let i = from; i < to; i++) {
+      if (!table.isInOrder(slot[i]!, this.#stretchHere, columns, i) || currency[i] !== currency[from]) return false;
+      sum += amount[i]!;
+      if (Math.abs(sum) > Number.MAX_SAFE_INTEGER) return false;
+      for (let j = from; j < i; j++) if (slot[j] === slot[i]) return false;
+    }
+    if (sum !== 0) return false;
+    for (let i = from; i < to; i++) {
+      table.checkSnapshotBefore(height, this.snapshotsUpTo, slot[i]!, this.breaks);
+      table.setPosted(slot[i]!, posted[i]!);
+    }
+    this.postings += to - from;
+    return true;
+  }
+
+  #standAt(
+    { height, at, term }: Pick<BlockColumns, 'height' | 'at' | 'term'>,
+    hash: Uint8Array,
+    postings: number,
+  ): void {
+    this.#height = height;
+    this.#hash = hash;
+    this.#recomputedHash = hash;
+    this.#at = at;
+    this.#term = term;
+    this.#postingsBelow = postings;
+  }
+
+  #takeDecoded(audited: AuditedBlock | UnreadableBlock): void {
     if ('unreadable' in audited) {
-      if (this.#follow(audited.height)) this.#lost(audited.height);
-      this.#broken(audited.height, {
-        kind: 'unreadable_block',
-        message: `the block cannot be read: ${audited.unreadable}`,
-      });
+      const height = audited.height ?? this.#height + 1;
+      if (this.#follow(height)) this.#lost(height);
+      this.#reportUnreadable(height, audited.unreadable);
       return;
     }
     const { block, recomputedHash } = audited;
     if (!this.#follow(block.height)) return;
-    this.#checkLinks(audited);
-    this.#checkPlace(audited);
-    this.#height = block.height;
-    this.#hash = block.hash;
+    const below = {
+      hash: this.#hash,
+      recomputedHash: this.#recomputedHash,
+      at: this.#at,
+      term: this.#term,
+      postingsBelow: this.#postingsBelow,
+    };
+    reportLinks(audited, below, (found) => this.#broken(block.height, found));
+    this.#standAt(block, block.hash, block.postingsBelow + postingsIn(block));
     this.#recomputedHash = recomputedHash;
-    this.#at = block.at;
-    this.#term = block.term;
-    this.#postingsBelow = block.postingsBelow + postingsIn(block);
     const { entries, height } = block;
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]!;
-      if (entry.settlement !== undefined || entry.changed !== undefined) this.#takeLifeCycle(i, entry);
-      this.#takeEntry(height, entry);
-      this.#heldOn = undefined;
-    }
+    for (let i = 0; i < entries.length; i++) this.#takeAny(i, height, entries[i]!);
+  }
+
+  #takeAny(index: number, height: number, entry: Entry): void {
+    if (entry.settlement !== undefined || entry.changed !== undefined) this.#takeLifeCycle(index, entry);
+    this.#takeEntry(height, entry);
+    this.#heldOn = undefined;
   }
 
   /** The journal ended: does it reach the tip it was said to have? */
@@ -147,48 +254,6 @@ export class BookReplay {
     this.#contradictions.clear();
   }
 
-  #checkLinks({ block, recomputedHash }: AuditedBlock): void {
-    const { height, hash, prev, at, term, kind, entries } = block;
-    if (!sameBytes(hash, recomputedHash)) {
-      const message = 'the block was changed after it was written: its hash is not that of its bytes';
-      this.#broken(height, { kind: 'hash_mismatch', expected: hex(recomputedHash), actual: hex(hash), message });
-    }
-    // Either hash of the block below will do: that they differ was reported there.
-    if (this.#hash !== null && !sameBytes(prev, this.#hash) && !sameBytes(prev, this.#recomputedHash)) {
-      const message = `the block does not follow from block ${height - 1}: it names another hash`;
-      this.#broken(height, { kind: 'broken_chain', expected: hex(this.#hash), actual: hex(prev), message });
-    }
-    if (at < this.#at) {
-      const message = `the block is ${this.#at - at} ms older than the block below it`;
-      this.#broken(height, { kind: 'time_backwards', expected: `at least ${this.#at}`, actual: String(at), message });
-    }
-    if (term < this.#term) {
-      const message = `term ${term} comes after term ${this.#term}`;
-      this.#broken(height, {
-        kind: 'term_backwards',
-        expected: `at least ${this.#term}`,
-        actual: String(term),
-        message,
-      });
-    }
-    if (kind !== 'entries' && entries.length > 0) {
-      const message = `a ${kind} block must be empty, and this one holds ${entries.length} entries`;
-      this.#broken(height, { kind: 'malformed_block', expected: '0', actual: String(entries.length), message });
-    }
-  }
-
-  /** Is it where the index looks for it? */
-  #checkPlace({ block: { height, postingsBelow }, indexFault }: AuditedBlock): void {
-    if (this.#postingsBelow !== null && postingsBelow !== this.#postingsBelow) {
-      const [expected, actual] = [String(this.#postingsBelow), String(postingsBelow)];
-      const message = `the block says that there are ${actual} postings below it, and there are ${expected}`;
-      this.#broken(height, { kind: 'malformed_block', expected, actual, message });
-    }
-    if (indexFault !== null) {
-      this.#broken(height, { kind: 'malformed_block', message: `the block cannot be found: ${indexFault}` });
-    }
-  }
-
   #takeLifeCycle(index: number, entry: Entry): void {
     // That a rejection does nothing is told by its shape.
     if (entry.rejection !== undefined || entry.kind === 'rejected') return;
@@ -206,51 +271,11 @@ export class BookReplay {
 
   #takeEntry(height: number, entry: Entry): void {
     this.entries++;
-    this.#checkShape(height, entry);
+    reportShape(this.book, entry, this.#heldOn, (found) => this.#broken(height, found));
     if (entry.postings.length === 0) return;
     this.#checkBalanced(height, entry);
     for (const posting of entry.postings) this.#takePosting(height, entry, posting);
     this.postings += entry.postings.length;
-  }
-
-  #checkShape(height: number, entry: Entry): void {
-    const { rejection, postings } = entry;
-    if (entry.kind !== 'rejected') {
-      if (rejection !== undefined) this.#malformed(height, entry, 'it is posted and rejected at once');
-      if (postings.length === 0 && !mayPostNothing(entry)) {
-        this.#malformed(height, entry, 'it is posted but has no postings');
-      }
-      if (
-        (entry.kind === 'account_change') !== (entry.changed !== undefined) ||
-        (entry.changed && postings.length > 0)
-      ) {
-        this.#malformed(height, entry, 'an account is changed by a change alone, and by each');
-      }
-      if (namesAccountTwice(postings) && namesAccountTwice(withoutSuspense(this.book, entry))) {
-        this.#malformed(height, entry, 'it has two postings of one account');
-      }
-      for (const { amount, account } of postings) {
-        if (amount === 0n && account !== this.#heldOn)
-          this.#malformed(height, entry, `the amount of its posting on ${account} is zero`);
-      }
-      return;
-    }
-    if (postings.length > 0) this.#malformed(height, entry, 'it is rejected but has postings');
-    if (entry.settlement || entry.changed) this.#malformed(height, entry, 'it is rejected but settles or changes');
-    const part = entry.span?.part ?? 'debit';
-    if (part !== 'debit') this.#malformed(height, entry, `it is rejected, and a ${part} cannot be`);
-    if (rejection === undefined) {
-      this.#malformed(height, entry, 'it is rejected without a reason');
-    } else if (!KNOWN_REASONS.has(rejection.reason)) {
-      const message = `entry ${entry.id} was rejected for a reason that does not exist: ${rejection.reason}`;
-      const expected = REJECTION_REASONS.join(', ');
-      const actual = rejection.reason;
-      this.#broken(height, { kind: 'unknown_rejection_reason', entry: entry.id, expected, actual, message });
-    }
-  }
-
-  #malformed(height: number, entry: Entry, why: string): void {
-    this.#broken(height, { kind: 'malformed_entry', entry: entry.id, message: `entry ${entry.id} cannot be: ${why}` });
   }
 
   #checkBalanced(height: number, entry: Entry): void {
@@ -281,7 +306,7 @@ export class BookReplay {
       const expected = table.currency(slot);
       this.#broken(height, { kind: 'wrong_currency', entry: entry.id, account, expected, actual: currency, message });
     }
-    table.checkSnapshotBefore(height, this.snapshotsUpTo, account, slot, this.breaks);
+    table.checkSnapshotBefore(height, this.snapshotsUpTo, slot, this.breaks);
     const more = this.#heldOn !== undefined && account === this.#heldOn ? this.#moreHeld(slot, posting) : 0n;
     const takes = posting.amount < 0n || more > 0n;
     if (!table.isOrdinary(slot)) this.#takeUnordinary(height, entry, posting, slot, takes);
@@ -357,12 +382,4 @@ export class BookReplay {
   #broken(height: number, found: BreakFound): void {
     this.breaks.add({ ...found, book: this.book, height });
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array | null): boolean {
-  return b !== null && Buffer.compare(a, b) === 0;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }

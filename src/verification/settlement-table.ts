@@ -33,6 +33,8 @@ export class SettlementTable {
   #expiresAt = new Float64Array(SLOTS_AT_FIRST);
   /** Those that were first settled by what follows them, so that the journal itself does not tell what they were. */
   readonly #questioned = new Set<string>();
+  /** By slot of an account: what was held in all for those payments of it that are in here. */
+  readonly #heldBefore = new Map<number, bigint>();
 
   /** The slot of a payment or transaction, or -1. */
   find(id: string): number {
@@ -71,6 +73,13 @@ export class SettlementTable {
     this.#expiresAt[slot] = expiresAt ?? Number.NaN;
   }
 
+  /** Sets how it stood when all that is replayed began. */
+  begin(settlement: Settlement, standing: Standing): void {
+    this.set(settlement, standing);
+    if (settlement.held === 0n || standing.account === NO_ACCOUNT) return;
+    this.#heldBefore.set(standing.account, (this.#heldBefore.get(standing.account) ?? 0n) + settlement.held);
+  }
+
   /** What it is said to have captured is to be compared with its own command. */
   question(id: string): void {
     this.#questioned.add(id);
@@ -86,9 +95,9 @@ export class SettlementTable {
     return this.#questioned;
   }
 
-  /** What is held in all for the payments of each account, by its slot. */
-  heldByAccount(): Map<number, bigint> {
-    const sums = new Map<number, bigint>();
+  /** How much more is held for the payments of each account than when it all began, by its slot. */
+  moreHeldByAccount(): Map<number, bigint> {
+    const sums = new Map([...this.#heldBefore].map(([account, held]) => [account, -held]));
     for (let slot = 0; slot < this.#slots.size; slot++) {
       const [account, held] = [this.#account[slot]!, this.#held[slot]!];
       if (held !== 0n && account !== NO_ACCOUNT) sums.set(account, (sums.get(account) ?? 0n) + held);

@@ -69,12 +69,15 @@ export class SystemAccounts {
   #mirrorOf(account: string): Mirror | null {
     const known = this.#mirrors.get(account);
     if (known) return known;
-    const [, book, other, currency] = TRANSIT.exec(account) ?? [];
-    if (book === undefined || other === undefined || currency === undefined) return null;
-    const mirror = { account, book: Number(book), other: Number(other), currency, rest: 0n };
-    this.#mirrors.set(account, mirror);
+    const [, one, another, currency] = TRANSIT.exec(account) ?? [];
+    if (one === undefined || another === undefined || currency === undefined) return null;
+    // Told of that of the lower book, whichever was met first.
+    const [book, other] = [Number(one), Number(another)].sort((a, b) => a - b) as [number, number];
+    const [own, mirrored] = [`transit:${book}:${other}:${currency}`, `transit:${other}:${book}:${currency}`];
+    const mirror = { account: own, book, other, currency, rest: 0n };
+    this.#mirrors.set(own, mirror);
     // What money that stays in its book passes through mirrors itself.
-    this.#mirrors.set(`transit:${other}:${book}:${currency}`, mirror);
+    this.#mirrors.set(mirrored, mirror);
     return mirror;
   }
 }

@@ -14,6 +14,7 @@ import { MongoLease } from '../mongo/leases.ts';
 import { MongoNotices } from '../mongo/notices.ts';
 import { MongoReconciliations } from '../mongo/reconciliations-store.ts';
 import { MongoStatementFiles } from '../mongo/statement-files.ts';
+import { MongoVerifications } from '../mongo/verifications.ts';
 import type { Payments } from '../payments/types.ts';
 import { Breaks } from '../reconciliation/breaks.ts';
 import { JournalItems } from '../reconciliation/journal-items.ts';
@@ -22,10 +23,12 @@ import { presentBreak, presentReconciliation } from '../reconciliation/present.t
 import { Reconciliations } from '../reconciliation/reconciliations.ts';
 import { Schedule } from '../reconciliation/schedule.ts';
 import { Sources } from '../reconciliation/source.ts';
-import { verify } from '../verification/verify.ts';
+import { type VerifyOptions, type VerifyReport, verify, verifyIncrement } from '../verification/verify.ts';
 
 /** Whose keys those of adjusting transactions are; no API key is of a client of this name. */
 export const ADJUSTING_CLIENT = 'reconciliation';
+/** All of the ledger is verified so often. */
+const FULL_EVERY_MS = 7 * 86_400_000;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 interface ReconciliationDeps {
@@ -58,7 +61,7 @@ export function createReconciliation(
     files: new MongoStatementFiles(db),
     items: new JournalItems(new MongoJournalQueries(db), (key) => key.startsWith(`${ADJUSTING_CLIENT}/`)),
     notices,
-    verify: (options) => verify(new MongoAudit(db), options),
+    verify: (options, isFull) => verifyWhatIsDue(db, options, isFull),
     sources,
     lease: (source) => new MongoLease(db, `reconciliation:${source}`),
     clock: Date,
@@ -81,6 +84,14 @@ export function createReconciliation(
     schedule:
       expression === undefined ? null : new Schedule({ reconciliations, sources, lease, log, expression, inbox }),
   };
+}
+
+/** What was added since the last time is enough, as long as all of it was verified some days ago. */
+async function verifyWhatIsDue(db: Db, options: VerifyOptions, isFull: boolean): Promise<VerifyReport> {
+  const [audit, memory] = [new MongoAudit(db), new MongoVerifications(db)];
+  const known = isFull ? null : await memory.load();
+  if (known === null || Date.now() - known.fullAt > FULL_EVERY_MS) return await verify(audit, { ...options, memory });
+  return await verifyIncrement(audit, memory, options);
 }
 
 function readSources({ RECONCILIATION_CONFIG: path }: Config): Sources {

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import {
   type BulkResult,
   fixedTargets,
@@ -53,6 +53,36 @@ describe('a client', () => {
     await expect(client.capturePayment(other.id)).rejects.toMatchObject({ code: 'nothing_held', status: 422 });
     const kinds = (await all(client.listPaymentTransactions(held.id, { limit: 2 }))).map(({ kind }) => kind);
     expect(kinds).toEqual(['payment', 'capture', 'refund']);
+  });
+
+  it('has a statement compared, works on its breaks, and lists what was matched', async () => {
+    const paid = await client.createPayment(order(1_250, { reference: 'CLIENT-1' }));
+    const day = paid.created_at.slice(0, 10);
+    const csv = `reference,amount,currency,date\nCLIENT-1,12.50,EUR,${day}\nCLIENT-X,9.99,EUR,${day}\n`;
+    const { id } = await client.reconcile(csv, { name: 'client.csv', account: 'shop', timing_days: 0 });
+    const done = await vi.waitFor(
+      async () => {
+        const found = await client.getReconciliation(id);
+        expect(found.status).not.toBe('running');
+        return found;
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    expect(done).toMatchObject({ status: 'succeeded', ok: false, counts: { matched_lines: 1 } });
+    expect((await all(client.listReconciliationMatches(id))).map(({ items }) => items)).toEqual([
+      [paid.transaction_id],
+    ]);
+    const breaks = await all(client.listReconciliationItems(id, { limit: 1 }));
+    const missing = breaks.find(({ reference }) => reference === 'CLIENT-X')!;
+    expect(missing.cause).toBe('missing_here');
+    expect((await client.assignBreak(missing.id, 'ola')).assignee).toBe('ola');
+    await client.commentOnBreak(missing.id, 'not ours');
+    expect((await all(client.listBreaks({ assignee: 'ola' }))).map((one) => one.id)).toEqual([missing.id]);
+    expect(await client.breakAgeing({ source: 'default' })).not.toEqual([]);
+    expect((await client.resolveBreak(missing.id, { reason: 'of another shop' })).status).toBe('resolved');
+    expect((await client.getBreak(missing.id)).resolution?.how).toBe('reason');
+    expect((await all(client.listReconciliations({ source: 'default' }))).map((one) => one.id)).toContain(id);
+    expect((await client.reconcile(csv, { account: 'shop' })).id).toBe(id);
   });
 
   it('tells what would become of something without doing it', async () => {

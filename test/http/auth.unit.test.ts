@@ -49,7 +49,16 @@ const ROUTES: [method: Method, url: string, scope: Scope][] = [
   ['POST', '/v1/dead_letters/drop', 'operations'],
   ['POST', '/v1/reconciliations', 'operations'],
   ['GET', '/v1/reconciliations/rec_1', 'operations'],
+  ['GET', '/v1/reconciliations', 'operations'],
   ['GET', '/v1/reconciliations/rec_1/items', 'operations'],
+  ['GET', '/v1/reconciliations/rec_1/matches', 'operations'],
+  ['GET', '/v1/reconciliations/rec_1/report', 'operations'],
+  ['GET', '/v1/breaks', 'operations'],
+  ['GET', '/v1/breaks/ageing', 'operations'],
+  ['GET', '/v1/breaks/brk_1', 'operations'],
+  ['POST', '/v1/breaks/brk_1/assign', 'operations'],
+  ['POST', '/v1/breaks/brk_1/comments', 'operations'],
+  ['POST', '/v1/breaks/brk_1/resolve', 'operations'],
   ['GET', '/metrics', 'operations'],
 ];
 
@@ -78,7 +87,7 @@ describe('routes', () => {
     );
     const named = ROUTES.map(
       ([method, url]) =>
-        `${method} ${url.replace(/(?<!deliveries)\/(alice|pay_1|txn_1|evt_1|we_1|rec_1|dl-1)/, '/{id}').replace('/evt_1/', '/{event}/')}`,
+        `${method} ${url.replace(/(?<!deliveries)\/(alice|pay_1|txn_1|evt_1|we_1|rec_1|brk_1|dl-1)/, '/{id}').replace('/evt_1/', '/{event}/')}`,
     );
     expect(named.sort()).toEqual(secured.sort());
   });

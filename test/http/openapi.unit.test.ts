@@ -67,7 +67,16 @@ test('the document is OpenAPI 3.1 and names every operation', () => {
       'GET /v1/payments/{id}',
       'GET /v1/payments/{id}/transactions',
       'GET /v1/reconciliations/{id}',
+      'GET /v1/reconciliations',
       'GET /v1/reconciliations/{id}/items',
+      'GET /v1/reconciliations/{id}/matches',
+      'GET /v1/reconciliations/{id}/report',
+      'GET /v1/breaks',
+      'GET /v1/breaks/ageing',
+      'GET /v1/breaks/{id}',
+      'POST /v1/breaks/{id}/assign',
+      'POST /v1/breaks/{id}/comments',
+      'POST /v1/breaks/{id}/resolve',
       'GET /v1/transactions',
       'GET /v1/transactions/{id}',
       'GET /v1/trial_balance',
@@ -219,7 +228,8 @@ test('limits of balances are whole numbers or null', () => {
 test('what is not JSON is documented as what it is', () => {
   expect(Object.keys(document.paths['/metrics']?.get?.responses['200']?.content ?? {})).toEqual(['text/plain']);
   const statement = document.paths['/v1/reconciliations']?.post?.requestBody;
-  expect(statement).toMatchObject({ required: true, content: { 'text/csv': { schema: { type: 'string' } } } });
+  const text = { schema: { type: 'string' } };
+  expect(statement).toMatchObject({ content: { 'text/csv': text, 'application/xml': text } });
 });
 
 describe('the pages', () => {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Follower } from '../../src/payments/follower.ts';
 import { quietLog } from '../support/log.ts';
 
@@ -30,4 +30,25 @@ it('what follows the journal gives way to payments, by resting, until it is ten 
   // Six times as often, but for what the machine does beside it.
   expect(hurrying).toBeGreaterThan(2 * resting);
   expect(resting).toBeGreaterThan(1);
+});
+
+it('leaves a book of another process after each look at it, and keeps its own', async () => {
+  const left: number[] = [];
+  const projection = {
+    advance: async () => ({ taken: 0, isAtTip: true, asOf: Date.now() }),
+    leave: async (book: number) => void left.push(book),
+  };
+  const options = {
+    name: 'it',
+    projection,
+    books: [0, 1],
+    log: quietLog,
+    pollMs: 5,
+    isOurs: (book: number) => book === 0,
+  };
+  const follower = new Follower(options);
+  follower.start();
+  await vi.waitFor(() => expect(left).toEqual([1]));
+  await follower.stop();
+  expect(left).toEqual([1]);
 });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
@@ -43,6 +43,27 @@ describe('kvitt verify', () => {
     });
   });
 
+  it('goes on from where it was verified before, and says from where', async () => {
+    await service.db.collection('verifications').deleteMany({});
+    const first = await run('verify', '--incremental', '--json');
+    expect(first.code).toBe(0);
+    expect(first.stderr).toContain('No verification is remembered');
+    const whole = JSON.parse(first.stdout);
+    expect(whole).toMatchObject({ mode: 'full', since: null, ok: true });
+    const [{ height, hash }] = whole.books;
+    const next = await run('verify', '--incremental', '--json');
+    expect([next.code, next.stderr]).toEqual([0, '']);
+    expect(JSON.parse(next.stdout)).toMatchObject({
+      mode: 'incremental',
+      since: expect.stringMatching(/^\d{4}-/),
+      trial_balance: null,
+      books: [{ above: height, blocks: 0, entries: 0, height, hash }],
+    });
+    const text = await run('verify', '--incremental');
+    expect(text.stdout).toMatch(/^Ledger: verified since \d{4}-\S+Z, nothing broken\n/);
+    expect(text.stdout).toMatch(new RegExp(`^book +above .*\n +0 +${height} +0 `, 'm'));
+  });
+
   it('ends with 1 when something is, and names it', async () => {
     const block = { _id: { book: 0, height: BigInt(paid.height) } as never };
     const change = (posted: bigint) =>
@@ -57,30 +78,64 @@ describe('kvitt verify', () => {
 });
 
 describe('kvitt reconcile', () => {
-  const csv = (amount: string) =>
-    `reference,amount,currency,date\nINV-1,${amount},EUR,${paid.created_at.slice(0, 10)}\n`;
+  const csv = (amount: string, reference = 'INV-1') =>
+    `reference,amount,currency,date\n${reference},${amount},EUR,${paid.created_at.slice(0, 10)}\n`;
 
-  it('ends with 0 when the statement agrees', async () => {
-    const { code, stdout } = await kvitt(['reconcile', '-', '--json'], service.environment, csv('10.50'));
-    expect([code, JSON.parse(stdout)]).toMatchObject([0, { report: { ok: true }, items: [] }]);
+  it('ends with 0 when the statement agrees, and keeps nothing of a dry run', async () => {
+    const args = ['reconcile', '-', '--json', '--dry-run', '--account', 'alice'];
+    const { code, stdout } = await kvitt(args, service.environment, csv('10.50'));
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { report: { ok: true, dry_run: true }, items: [] }]);
+    expect(await service.db.collection('reconciliations').countDocuments()).toBe(0);
   });
 
-  it('ends with 1 when it differs, and shows how', async () => {
+  it('ends with 1 when it differs, shows how, and writes the report', async () => {
     const file = join(folder, 'differs.csv');
     await writeFile(file, csv('10.49'));
-    const { code, stdout } = await run('reconcile', file, '--account', 'alice');
+    const report = join(folder, 'differs.html');
+    const { code, stdout } = await run('reconcile', file, '--account', 'alice', '--report', report);
     expect(code).toBe(1);
     expect(stdout).toContain('NOT reconciled');
     expect(stdout).toMatch(/amount_differs +INV-1 .*10\.49 EUR.*10\.50 EUR/);
+    expect(await readFile(report, 'utf8')).toContain('<svg');
+    const again = await run('reconcile', file, '--account', 'alice');
+    expect([again.code, again.stdout.split('\n').at(-2)]).toEqual([1, stdout.split('\n').at(-2)]);
+  });
+
+  it('lists what was reconciled, and what is to be worked on', async () => {
+    const listed = JSON.parse((await run('reconciliations', 'list', '--json')).stdout) as { id: string }[];
+    expect(listed).toMatchObject([{ source: 'default', ok: false, file: { name: 'differs.csv' } }]);
+    const { stdout: table } = await run('reconciliations', 'report', listed[0]!.id, '--format', 'csv');
+    expect(table).toContain('amount_differs');
+    const [differs] = JSON.parse((await run('breaks', 'list', '--json')).stdout) as { id: string; cause: string }[];
+    expect(differs).toMatchObject({ cause: 'amount_differs', status: 'open' });
+    expect((await run('breaks', 'assign', differs!.id, 'kari')).stdout).toMatch(/assignee +kari/);
+    expect((await run('breaks', 'comment', differs!.id, 'asked the bank')).stdout).toContain('asked the bank');
+    const postings = [
+      { account: 'world:EUR', amount: 1, currency: 'EUR' },
+      { account: 'alice', amount: -1, currency: 'EUR' },
+    ];
+    const file = join(folder, 'adjust.json');
+    await writeFile(file, JSON.stringify({ postings }));
+    const before = Number(await service.api.posted('alice'));
+    const args = ['breaks', 'resolve', differs!.id, '--reason', 'rounded by the bank', '--transaction', file];
+    expect((await run(...args)).stdout).toMatch(/status +resolved/);
+    expect(await run(...args)).toMatchObject({ code: 0 });
+    expect(Number(await service.api.posted('alice')) - before).toBe(-1);
+    const audited = JSON.parse((await run('audit', 'list', '--json')).stdout) as { action: string }[];
+    expect(audited.map(({ action }) => action)).toEqual(
+      expect.arrayContaining(['reconciliation_started', 'break_assigned', 'break_commented', 'break_resolved']),
+    );
   });
 
   it('ends with 2 when there is nothing to compare', async () => {
     const file = join(folder, 'broken.csv');
     await writeFile(file, csv('10.5x'));
     const broken = await run('reconcile', file);
-    expect([broken.code, broken.stdout]).toEqual([2, expect.stringContaining('line 2')]);
+    expect([broken.code, broken.stderr]).toEqual([2, expect.stringContaining('line 2')]);
     const missing = await run('reconcile', join(folder, 'missing.csv'));
-    expect([missing.code, missing.stdout]).toEqual([2, expect.stringContaining('missing.csv')]);
+    expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('missing.csv')]);
+    const nowhere = await run('reconcile', file, '--source', 'nowhere');
+    expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringContaining('nowhere')]);
   });
 });
 
@@ -109,7 +164,7 @@ describe('kvitt keys', () => {
   });
 
   it.each([
-    ['the name of the consumer', ['create', 'sqs'], 'not `sqs`'],
+    ['the name of the consumer', ['create', 'sqs'], 'none of sqs'],
     ['a key that there is not', ['revoke', '00000000', '--yes'], 'kvitt keys list'],
   ])('refuses %s', async (_, args, why) => {
     const { code, stderr } = await run('keys', ...args);

@@ -178,7 +178,7 @@ describe('a statement that is posted to the API', () => {
     const row = { _id: paid[3]!.id as never };
     const sound = (await service.db.collection('payments').findOne(row))!;
     await service.db.collection('payments').updateOne(row, { $set: { amount: 1n } });
-    const found = await reconcile(csvOf([line(paid[0]!)]), '?dry_run=true');
+    const found = await reconcile(csvOf([line(paid[0]!)]), '?dry_run=true&full=true');
     await service.db.collection('payments').replaceOne(row, sound);
     expect(found).toMatchObject({
       ok: false,

@@ -13,9 +13,14 @@ export function auditOf(store: MemoryStore): AuditPort {
     async *accounts() {
       yield* store.accounts.values();
     },
-    async *blocks(book, toHeight) {
+    async *blocks(book, fromHeight, toHeight) {
       for (const block of store.ofBook(book)) {
-        if (block.height <= toHeight) yield { block, recomputedHash: recomputed(block), indexFault: null };
+        if (block.height < fromHeight || block.height > toHeight) continue;
+        yield {
+          size: 1,
+          scan: () => false,
+          audited: () => ({ block, recomputedHash: recomputed(block), indexFault: null }),
+        };
       }
     },
     async *paymentRows() {},
@@ -23,6 +28,7 @@ export function auditOf(store: MemoryStore): AuditPort {
       yield* store.claims.values();
     },
     // Not through its port, whose answers take time in a world that may be over.
+    asClaimed: async (blocks) => ({ same: blocks.map(() => new Set()), claims: [] }),
     findByKeys: async (keys) => {
       const wanted = new Set(keys);
       return [...store.claims.values()].flatMap(({ id: claimId, at, state, owner, commands }) =>

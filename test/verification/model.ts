@@ -256,17 +256,21 @@ export class Model {
           .map(([book, blocks]) => ({ book, height: blocks.at(-1)!.height }))
           .sort((a, b) => a.book - b.book),
       accounts: () => each(model.accounts),
-      async *blocks(book, toHeight) {
+      async *blocks(book, fromHeight, toHeight) {
         for (const block of model.blocks(book) as StoredBlock[]) {
-          if (block.height > toHeight) continue;
-          yield { block, recomputedHash: hashOf(block), indexFault: model.indexFaults.get(block) ?? null };
+          if (block.height < fromHeight || block.height > toHeight) continue;
+          const audited = { block, recomputedHash: hashOf(block), indexFault: model.indexFaults.get(block) ?? null };
+          yield { size: 1 << 16, scan: () => false, audited: () => audited };
         }
       },
-      paymentRows: (book, toHeight) =>
+      paymentRows: (book, fromHeight, toHeight) =>
         each(
-          model.rows.filter((row) => row.book === book && row.height <= toHeight).sort((a, b) => a.height - b.height),
+          model.rows
+            .filter((row) => row.book === book && row.height >= fromHeight && row.height <= toHeight)
+            .sort((a, b) => a.height - b.height),
         ),
-      claims: () => each(model.claims),
+      claims: (since = 0) => each(model.claims.filter(({ at, state }) => at >= since || state === 'pending')),
+      asClaimed: async (blocks) => ({ same: blocks.map(() => new Set()), claims: [] }),
       findByKeys: async (keys) =>
         model.claims.flatMap(({ id, at, state, owner, commands }) =>
           commands

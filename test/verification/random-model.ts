@@ -3,6 +3,8 @@ import type { AccountChange, Command, Details } from '../../src/ledger/types.ts'
 import { Model, timeOfBlock } from './model.ts';
 import { isOfUsers } from './model-parts.ts';
 
+type Random = (below: number) => number;
+
 /** Numbers from a seed: the same seed gives the same numbers. */
 export function randomFrom(seed: number): (below: number) => number {
   let state = seed >>> 0;
@@ -19,37 +21,79 @@ export function randomFrom(seed: number): (below: number) => number {
  * between books, payments that are captured later and refunded, accounts that are frozen, limited and closed. What an account could not take may be in suspense.
  */
 export function randomModel(seed: number, groups: number): Model {
-  const random = randomFrom(seed);
-  const model = new Model();
-  const books = 1 + random(3);
-  for (let book = 0; book < books; book++) {
-    for (const currency of ['EUR', 'JPY']) {
-      model.account(`world:${currency}:${book}`, currency, book, null);
-      for (let i = 0; i < 4; i++)
-        model.account(`user:${i}:${currency}:${book}`, currency, book, 0n, i === 0 ? 5_000n : null);
+  const ledger = new RandomLedger(seed);
+  ledger.grow(groups);
+  ledger.writeBehind();
+  ledger.leaveOpen();
+  return ledger.model;
+}
+
+/** The same, as it grows. */
+export class RandomLedger {
+  readonly model = new Model();
+  readonly #random: Random;
+  readonly #books: number;
+  readonly #made: Command[] = [];
+
+  constructor(seed: number) {
+    this.#random = randomFrom(seed);
+    this.#books = 1 + this.#random(3);
+    const { model } = this;
+    for (let book = 0; book < this.#books; book++) {
+      for (const currency of ['EUR', 'JPY']) {
+        model.account(`world:${currency}:${book}`, currency, book, null);
+        for (let i = 0; i < 4; i++)
+          model.account(`user:${i}:${currency}:${book}`, currency, book, 0n, i === 0 ? 5_000n : null);
+      }
+      model.append(book, 'term');
     }
-    model.append(book, 'term');
   }
-  const made: Command[] = [];
-  for (let i = 0; i < groups; i++) {
-    const book = random(books);
-    if (random(8) === 0) model.append(book, random(2) === 0 ? 'seal' : 'term');
-    const commands = Array.from({ length: 1 + random(5) }, () => {
-      const later = random(2) === 0 ? randomLife(model, made, random) : null;
-      if (later) return later;
-      return random(3) === 0 && books > 1 ? randomCrossing(model, books, random) : randomCommand(model, book, random);
-    });
-    const state = random(6) === 0 ? 'pending' : 'done';
-    model.run(commands, { state, entries: state === 'pending' && random(2) === 0 ? 'debits' : true });
-    if (state === 'done') made.push(...commands.filter(({ id }) => isPosted(model, id)));
+
+  /** Groups of commands, all claimed at a time. */
+  grow(groups: number, at?: number): void {
+    const { model } = this;
+    const random = this.#random;
+    const claimed = at === undefined ? {} : { at };
+    for (let i = 0; i < groups; i++) {
+      const book = random(this.#books);
+      if (random(8) === 0) model.append(book, random(2) === 0 ? 'seal' : 'term');
+      const commands = Array.from({ length: 1 + random(5) }, () => {
+        const later = random(2) === 0 ? randomLife(model, this.#made, random) : null;
+        if (later) return later;
+        const isCrossing = random(3) === 0 && this.#books > 1;
+        return isCrossing ? randomCrossing(model, this.#books, random) : randomCommand(model, book, random);
+      });
+      const state = random(6) === 0 ? 'pending' : 'done';
+      model.run(commands, { ...claimed, state, entries: state === 'pending' && random(2) === 0 ? 'debits' : true });
+      if (state === 'done') this.#made.push(...commands.filter(({ id }) => isPosted(model, id)));
+    }
   }
-  for (let book = 0; book < books; book++) model.checkpoints.set(book, random(model.blocks(book).length + 1));
-  for (let book = 0; book < books; book++) {
-    model.snapshot(book, random(model.blocks(book).length + 1), () => Math.max(0, random(6) - 3));
+
+  /** The list of payments and the balances kept with accounts become complete up to some height, and never a lower one. */
+  writeBehind(): void {
+    const { model } = this;
+    const random = this.#random;
+    const further = (from: number, book: number) => from + random(model.blocks(book).length + 1 - from);
+    for (let book = 0; book < this.#books; book++) {
+      const height = further(this.#listed.get(book) ?? 0, book);
+      this.#listed.set(book, height);
+      model.checkpoints.set(book, height);
+    }
+    for (let book = 0; book < this.#books; book++) {
+      const upTo = further(model.snapshotsUpTo.get(book) ?? 0, book);
+      model.snapshot(book, upTo, () => Math.max(0, random(6) - 3));
+    }
   }
-  const open = randomCommand(model, 0, random);
-  if (random(2) === 0) model.run([open], { state: 'pending', entries: false });
-  return model;
+
+  /** By book; the model itself moves its own on with each block. */
+  readonly #listed = new Map<number, number>();
+
+  /** Claims a command that stands nowhere yet, or not. */
+  leaveOpen(at?: number): void {
+    const open = randomCommand(this.model, 0, this.#random);
+    const claimed = at === undefined ? {} : { at };
+    if (this.#random(2) === 0) this.model.run([open], { ...claimed, state: 'pending', entries: false });
+  }
 }
 
 function randomCommand(model: Model, book: number, random: (below: number) => number): Command {
@@ -106,8 +150,6 @@ function randomCrossing(model: Model, books: number, random: (below: number) => 
   }
   return model.payment(random(2) === 0 ? world(0) : user(0), user(away), amount, { reference: `X-${random(1000)}` });
 }
-
-type Random = (below: number) => number;
 
 /** A hold, a change of an account, or what follows something that was made; null: neither this time. */
 function randomLife(model: Model, made: readonly Command[], random: Random): Command | null {

@@ -38,7 +38,7 @@ export interface ReconciliationJobs {
     startedBy: string,
   ): Promise<{ reconciliation: ReconciliationResource; isKnown: boolean }>;
   /** The ledger against itself, in the background. */
-  begin(startedBy: string): Promise<ReconciliationResource>;
+  begin(startedBy: string, isFull: boolean): Promise<ReconciliationResource>;
   get(id: string): Promise<ReconciliationResource>;
   list(
     filter: { source?: string | undefined; status?: ReconciliationResource['status'] | undefined },
@@ -124,7 +124,7 @@ export function reconciliationRoutes(jobs: ReconciliationJobs): FastifyPluginAsy
       const startedBy = `client ${request.principal.client}`;
       reply.code(202);
       if (!(body instanceof Readable)) {
-        const begun = await jobs.begin(startedBy).catch((error: unknown) => {
+        const begun = await jobs.begin(startedBy, request.query.full === true).catch((error: unknown) => {
           throw startProblem(error);
         });
         reply.header('location', `/v1/reconciliations/${begun.id}`);

@@ -62,6 +62,9 @@ export const startQuery = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9:_.-]{0,127}\*?$/, 'must be the id of an account, or its beginning and *')
     .optional()
     .meta({ description: 'Only what is posted to this account; `world:*` means all that begin with `world:`.' }),
+  full: flag.meta({
+    description: 'true: all of the ledger is verified; else what is new, and all of it once a week.',
+  }),
   dry_run: flag.meta({ description: 'true: only to see what would come of it. No match and no break is kept.' }),
 });
 
@@ -76,11 +79,12 @@ export interface StartQuery {
   timingDays?: number | undefined;
   account?: string | undefined;
   dryRun?: boolean | undefined;
+  isFull?: boolean | undefined;
 }
 
 export function toStart(query: z.output<typeof startQuery>): StartQuery {
-  const { window_days: windowDays, timing_days: timingDays, dry_run: dryRun, ...same } = query;
-  return { ...same, windowDays, timingDays, dryRun };
+  const { window_days: windowDays, timing_days: timingDays, dry_run: dryRun, full: isFull, ...same } = query;
+  return { ...same, windowDays, timingDays, dryRun, isFull };
 }
 
 export const reconciliationsQuery = toPageChecked({
