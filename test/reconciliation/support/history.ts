@@ -26,6 +26,16 @@ export const FATES = [
   /** The ledger has it a day later. */
   'ledger_late',
   'ledger_twice',
+  /** In two parts, in two statements. */
+  'instalments',
+  /** With another one of the same reference, and they come in the other order. */
+  'swapped',
+  /** Nothing names it. */
+  'unnamed',
+  /** Several in one, which names what they were paid out with. */
+  'paid_out',
+  /** The same, and what was missing then comes by itself. */
+  'paid_out_in_part',
 ] as const;
 export type Fate = (typeof FATES)[number];
 
@@ -76,18 +86,21 @@ export function movementsOf({ lives }: History): Movement[] {
     const reference = `INV-${(100_000_007 + i * 12_345_677) % 900_000_000}`;
     const size = 10_000 + 1_000 * i;
     const amount = one.kind === 'payment' ? size : -size;
-    const wrong = amount + 7;
-    const item = (later = 0, name = reference) =>
-      anItem(name, amount, DAY + one.day + later, { reference, kind: one.kind === 'refund' ? 'refund' : 'payment' });
-    const line = (later = 0, its = amount): Line => ({ reference, amount: its, day: DAY + one.day + later });
-    return { ...one, reference, ...sidesOf(one.fate, line, item, wrong) };
+    const kind = one.kind === 'refund' ? 'refund' : 'payment';
+    const item: MakeItem = (later = 0, { name = '', amount: its = amount, ...more } = {}) =>
+      anItem(`${reference} ${name}`, its, DAY + one.day + later, { reference, kind, ...more });
+    const line: MakeLine = (later = 0, its = amount) => ({ reference, amount: its, day: DAY + one.day + later });
+    return { ...one, reference, ...sidesOf(one.fate, line, item, amount) };
   });
 }
 
-type MakeLine = (later?: number, amount?: number) => Line;
-type MakeItem = (later?: number, name?: string) => LedgerItem;
+type MakeLine = (later?: number, amount?: number) => Line & { reference: string };
+type ItemMore = { name?: string; amount?: number; group?: string; reference?: null };
+type MakeItem = (later?: number, more?: ItemMore) => LedgerItem;
 
-function sidesOf(fate: Fate, line: MakeLine, item: MakeItem, wrong: number): Pick<Movement, 'lines' | 'items'> {
+function sidesOf(fate: Fate, line: MakeLine, item: MakeItem, amount: number): Pick<Movement, 'lines' | 'items'> {
+  const wrong = amount + 7;
+  const third = Math.trunc(amount / 3);
   switch (fate) {
     case 'same_day':
       return { lines: [line()], items: [item()] };
@@ -112,7 +125,21 @@ function sidesOf(fate: Fate, line: MakeLine, item: MakeItem, wrong: number): Pic
     case 'ledger_late':
       return { lines: [line()], items: [item(1)] };
     case 'ledger_twice':
-      return { lines: [line()], items: [item(), item(0, `${line().reference} again`)] };
+      return { lines: [line()], items: [item(), item(0, { name: 'again' })] };
+    case 'instalments':
+      return { lines: [line(0, third), line(1, amount - third)], items: [item()] };
+    case 'swapped':
+      return { lines: [line(0, amount * 2), line(1)], items: [item(), item(0, { name: 'other', amount: amount * 2 })] };
+    case 'unnamed':
+      return { lines: [{ ...line(1), reference: '', text: 'THANK YOU' }], items: [item()] };
+    case 'paid_out':
+    case 'paid_out_in_part': {
+      const group = `PO-${line().reference.slice(4)}`;
+      const parts = [0, 1, 2].map((i) => item(0, { name: `part ${i}`, amount: amount + i, group, reference: null }));
+      const sum = 3 * amount + 3;
+      const payout = { ...line(1, fate === 'paid_out' ? sum : sum - amount - 2), reference: group };
+      return { lines: [payout], items: parts };
+    }
     default:
       return fate satisfies never;
   }
