@@ -16,6 +16,7 @@ const ORPHANS_AFTER_MS = 86_400_000;
 const POLL_MS = 500;
 /** After a first failure; twice as long after each further one. */
 const RETRY_MS = 1_000;
+const RETRY_DOUBLED_MAX = 8;
 /** A lease is kept for longer so often. */
 const RENEW_MS = 3_000;
 const IMPORTS_MAX = 4;
@@ -69,13 +70,16 @@ export class Reconciliations {
   readonly #working = new Map<string, Promise<void>>();
   /** When one that failed is tried next, by the process's own clock. */
   readonly #waiting = new Map<string, number>();
+  /** How often this process has tried what waits. */
+  readonly #tries = new Map<string, number>();
   #imports = 0;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(readonly deps: ReconciliationsDeps) {}
 
-  /** Looks for what is to be done, now and again. */
+  /** Looks for what is to be done, now and again. What a process that was killed has left behind is removed. */
   start(): void {
+    this.sweep().catch((err) => this.deps.log.warn({ err }, 'what is left of statements cannot be removed now'));
     this.#timer = setInterval(() => void this.#lookForWork(), POLL_MS);
     void this.#lookForWork();
   }
@@ -265,10 +269,15 @@ export class Reconciliations {
   }
 
   async #attempt({ id, attempts }: Reconciliation, onProgress?: (progress: RunProgress) => void): Promise<void> {
-    this.#waiting.set(id, performance.now() + RETRY_MS * 2 ** attempts);
+    // One that ended before it had begun has counted none.
+    const before = Math.max(attempts, this.#tries.get(id) ?? 0);
+    this.#tries.set(id, before + 1);
+    this.#waiting.set(id, performance.now() + RETRY_MS * 2 ** Math.min(before, RETRY_DOUBLED_MAX));
     if (this.deps.elsewhere === undefined) await this.attempt(id, onProgress);
     else await this.deps.elsewhere(id, this.#closing.signal);
-    if ((await this.get(id)).status !== 'running') this.#waiting.delete(id);
+    if ((await this.get(id)).status === 'running') return;
+    this.#waiting.delete(id);
+    this.#tries.delete(id);
   }
 
   /** Carries it out, or on from where it was cut off; without the lease, which is up to the caller. */

@@ -180,6 +180,13 @@ describe('the same file again', () => {
     world.items.all.push(...LINES.slice(50).map(({ reference, amount, day }) => anItem(reference, amount, day)));
     const sound = reconciliationsOf(world);
     const again = await sound.import(bytesOf(CSV), OPTIONS);
+    // That some of it is kept stays known, also of one that is cut off before it keeps any more.
+    const read = () => {
+      throw new Error('no database');
+    };
+    const files = { ...filesThat(world, () => ({})), read };
+    await reconciliationsOf(world, { files }).attempt(reconciliation.id);
+    expect(await world.store.get(reconciliation.id)).toMatchObject({ status: 'running', step: 'record' });
     await sound.attempt(again.reconciliation.id);
     const done = await world.store.get(reconciliation.id);
     expect(done).toMatchObject({ status: 'succeeded', external: { matchedLines: 50, breaksOpened: 150 } });
@@ -231,6 +238,18 @@ describe('of several that wait for one source', () => {
     expect(await world.store.get(older.id)).toMatchObject({ status: 'succeeded', attempts: 2 });
     await reconciliations.close();
   });
+});
+
+test('a process that ends before it has begun is not started over and over at once', async () => {
+  const world = new MemoryWorld();
+  let started = 0;
+  const elsewhere = async () => void started++;
+  const reconciliations = reconciliationsOf(world, { elsewhere });
+  await reconciliations.import(bytesOf(CSV), OPTIONS);
+  reconciliations.start();
+  await new Promise((resolve) => setTimeout(resolve, 2_700));
+  await reconciliations.close();
+  expect(started).toBe(2);
 });
 
 test('whoever was cut off for long does not say that it failed once it is done', async () => {
