@@ -123,7 +123,7 @@ async function stateOf(db: Db) {
     .sort({ reconciliation: 1, first: 1 })
     .toArray();
   const notices = await db
-    .collection<{ notices: { type: string; object: { id: string } }[] }>('notices')
+    .collection<{ notices: { type: string; object: { id: string; status: string } }[] }>('notices')
     .find()
     .toArray();
   return {
@@ -145,7 +145,13 @@ async function stateOf(db: Db) {
       })),
     ),
     matches: named(matches.map(({ reconciliation, first, matches: some }) => [reconciliation, first, some])),
-    notices: sorted(notices.flatMap((block) => block.notices.map(({ type, object }) => [type, object.id]))),
+    // That it was given up each five times is told as well.
+    notices: sorted(
+      notices
+        .flatMap((block) => block.notices)
+        .filter(({ object }) => object.status !== 'failed')
+        .map(({ type, object }) => [type, object.id]),
+    ),
   };
 }
 
