@@ -156,7 +156,8 @@ export class Comparison {
       item >= 0 &&
       !this.items.isSettled(item) &&
       this.items.amount(item) === Number(line.amount) &&
-      Math.abs(this.items.day(item) - line.day) <= this.options.windowDays
+      Math.abs(this.items.day(item) - line.day) <= this.options.windowDays &&
+      this.items.expect(item)
     );
   }
 

@@ -27,6 +27,8 @@ export class Items {
   #before = new Int32Array(AT_FIRST);
   /** 1: an earlier statement had it. */
   #settled = new Uint8Array(AT_FIRST);
+  /** 1: a line was taken to be it at once. */
+  #expected = new Uint8Array(AT_FIRST);
   /** Payments that are not named as their transaction is. */
   readonly #payments = new Map<number, string>();
   readonly ids = new Ids();
@@ -62,6 +64,13 @@ export class Items {
     if (item.payment !== null && item.payment !== paymentOf(item.id)) this.#payments.set(at, item.payment);
     if (item.payment === null) this.#payments.set(at, '');
     return at;
+  }
+
+  /** Takes a line to be it, when no other was before. */
+  expect(item: number): boolean {
+    if (this.#expected[item] === 1) return false;
+    this.#expected[item] = 1;
+    return true;
   }
 
   /** The one under a name; -1: none, -2: several. */
@@ -150,6 +159,7 @@ export class Items {
     this.#accounts = roomFor(this.#accounts, at);
     this.#settled = roomFor(this.#settled, at);
     this.#before = roomFor(this.#before, at);
+    this.#expected = roomFor(this.#expected, at);
   }
 }
 

@@ -1,12 +1,16 @@
 import type { Collection, Db, Filter } from 'mongodb';
 import { type Page, type PageQuery, PaymentsError } from '../payments/types.ts';
 import type { AgeingRow, BreakFilter, BreakStore } from '../reconciliation/ports.ts';
-import type { Break, BreakComment, Resolution } from '../reconciliation/types.ts';
+import type { Break, BreakComment, BreakMatter, Resolution } from '../reconciliation/types.ts';
 import { isOnlyDuplicates } from './duplicates.ts';
 
 const COMMENTS_MAX = 200;
 
-type BreakDocument = Omit<Break, 'id'> & { _id: string };
+type BreakDocument = Omit<Break, 'id'> & {
+  _id: string;
+  /** What it was about before a reconciliation changed it: the last one that did. */
+  previous?: BreakMatter & { reconciliation: string };
+};
 
 export class MongoBreaks implements BreakStore {
   readonly #breaks: Collection<BreakDocument>;
@@ -36,10 +40,14 @@ export class MongoBreaks implements BreakStore {
     return { data: backwards ? data.reverse() : data, hasMore: found.length > limit };
   }
 
-  async *openBefore(source: string, reconciliation: string): AsyncIterable<Break> {
+  async *openBefore(source: string, reconciliation: string, since: Date): AsyncIterable<Break> {
     const opened = { source, reconciliation: { $ne: reconciliation } };
-    const then = { $or: [{ status: 'open' as const }, { 'resolution.reconciliation': reconciliation }] };
-    for await (const found of this.#breaks.find({ ...opened, ...then }).sort({ _id: 1 })) yield fromDocument(found);
+    const byPeople = { 'resolution.reconciliation': null, 'resolution.at': { $gte: since } };
+    const then = { $or: [{ status: 'open' as const }, { 'resolution.reconciliation': reconciliation }, byPeople] };
+    for await (const found of this.#breaks.find({ ...opened, ...then }).sort({ _id: 1 })) {
+      const { reconciliation: changedBy, ...before } = found.previous ?? {};
+      yield fromDocument(changedBy === reconciliation ? { ...found, ...before } : found);
+    }
   }
 
   async insert(breaks: readonly Break[]): Promise<void> {
@@ -52,9 +60,27 @@ export class MongoBreaks implements BreakStore {
     }
   }
 
-  async change(id: string, change: Partial<Break>, at: Date): Promise<boolean> {
+  async change(
+    id: string,
+    change: Partial<Pick<Break, 'assignee' | 'adjustmentsRejected'>>,
+    at: Date,
+  ): Promise<boolean> {
     const changed = { $set: { ...change, updatedAt: at } };
     const { matchedCount } = await this.#breaks.updateOne({ _id: id, status: 'open' }, changed);
+    return matchedCount > 0;
+  }
+
+  async revise(before: Break, change: BreakMatter, reconciliation: string, at: Date): Promise<boolean> {
+    const { id: _id, cause, line, item, message, expectedBy, amount, currency, day, reference } = before;
+    const previous = {
+      ...{ cause, line, item, message, expectedBy, amount, currency, day, reference },
+      reconciliation,
+    };
+    const asBefore = {
+      ...{ _id, status: 'open' as const, cause, 'item.id': item?.id ?? null },
+      ...{ 'line.reconciliation': line?.reconciliation ?? null, 'line.line': line?.line ?? null },
+    };
+    const { matchedCount } = await this.#breaks.updateOne(asBefore, { $set: { ...change, previous, updatedAt: at } });
     return matchedCount > 0;
   }
 
@@ -102,6 +128,6 @@ function conditionOf({ upToDay, ...equal }: BreakFilter): Filter<BreakDocument> 
   return { ...Object.fromEntries(asked), ...(upToDay === undefined ? {} : { day: { $lte: upToDay } }) };
 }
 
-function fromDocument({ _id, ...one }: BreakDocument): Break {
+function fromDocument({ _id, previous: _, ...one }: BreakDocument): Break {
   return { id: _id, ...one };
 }

@@ -1,7 +1,7 @@
 import type { Collection, Db, Filter } from 'mongodb';
 import type { Page, PageQuery } from '../payments/types.ts';
 import type { DayRange, ReconciliationFilter, ReconciliationStore } from '../reconciliation/ports.ts';
-import type { KeptMatch, Reconciliation } from '../reconciliation/types.ts';
+import type { AsOf, KeptMatch, Reconciliation } from '../reconciliation/types.ts';
 import { isDuplicate } from './duplicates.ts';
 import { idPage } from './id-pages.ts';
 
@@ -18,6 +18,7 @@ interface MatchesDocument extends DayRange {
 }
 
 const BREAKS = 'breaks';
+const DAY_MS = 86_400_000;
 
 export class MongoReconciliations implements ReconciliationStore {
   readonly #reconciliations: Collection<ReconciliationDocument>;
@@ -51,9 +52,20 @@ export class MongoReconciliations implements ReconciliationStore {
     return fromDocument(await this.#reconciliations.findOne({ source, 'file.sha256': sha256, dryRun: false }));
   }
 
-  async update(id: string, change: Partial<Reconciliation>): Promise<void> {
+  async update(
+    id: string,
+    change: Partial<Reconciliation>,
+    from: Reconciliation['status'] = 'running',
+  ): Promise<boolean> {
     const { id: _, ...fields } = change;
-    await this.#reconciliations.updateOne({ _id: id }, { $set: fields as Partial<ReconciliationDocument> });
+    const $set = fields as Partial<ReconciliationDocument>;
+    const { matchedCount } = await this.#reconciliations.updateOne({ _id: id, status: from }, { $set });
+    return matchedCount > 0;
+  }
+
+  async decideAsOf(id: string, asOf: AsOf): Promise<AsOf> {
+    await this.#reconciliations.updateOne({ _id: id, asOf: null }, { $set: { asOf } });
+    return (await this.get(id))?.asOf ?? asOf;
   }
 
   async remove(id: string): Promise<void> {
@@ -70,10 +82,7 @@ export class MongoReconciliations implements ReconciliationStore {
   }
 
   async running(): Promise<Reconciliation[]> {
-    const found = await this.#reconciliations
-      .find({ status: 'running', step: { $ne: null } })
-      .sort({ _id: 1 })
-      .toArray();
+    const found = await this.#reconciliations.find({ status: 'running' }).sort({ _id: 1 }).toArray();
     return found.map((one) => fromDocument(one)!);
   }
 
@@ -118,7 +127,7 @@ export class MongoReconciliations implements ReconciliationStore {
     for await (const { matches } of this.#matches.find(overlapping, { projection: { 'matches.items': 1 } })) {
       yield matches.flatMap(({ items }) => items);
     }
-    const resolved = { source, status: 'resolved', day: { $gte: from, $lte: to }, 'item.id': { $exists: true } };
+    const resolved = { source, status: 'resolved', 'item.at': { $gte: from * DAY_MS, $lt: (to + 1) * DAY_MS } };
     const breaks = this.db
       .collection<{ item: { id: string }; resolution: { reconciliation: string | null } }>(BREAKS)
       .find({ ...resolved, 'resolution.reconciliation': { $ne: except } }, { projection: { 'item.id': 1 } });

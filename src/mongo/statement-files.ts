@@ -6,7 +6,7 @@ import type { StatementFiles, StatementFileWriter } from '../reconciliation/port
 
 const BUCKET = 'statement_files';
 const CHUNK_BYTES = 1_048_576;
-const CHUNKS_WRITTEN_MAX = 10_000;
+const LOOKED_AT_MAX = 10_000;
 
 /** Statements as they came, compressed, in GridFS. The id of a file is that of its reconciliation. */
 export class MongoStatementFiles implements StatementFiles {
@@ -58,8 +58,10 @@ export class MongoStatementFiles implements StatementFiles {
   async removeOrphans(before: Date, isKnown: (id: string) => Promise<boolean>): Promise<number> {
     const ids = (await this.#chunks.distinct('files_id')) as string[];
     let removed = 0;
-    for (const id of ids.slice(0, CHUNKS_WRITTEN_MAX)) {
-      if (beganAt(id) >= before.getTime() || (await isKnown(id))) continue;
+    // The latest: those before them were looked at when they were the latest.
+    const old = ids.filter((id) => !(beganAt(id) >= before.getTime())).sort();
+    for (const id of old.slice(-LOOKED_AT_MAX)) {
+      if (await isKnown(id)) continue;
       await this.remove(id);
       removed++;
     }

@@ -11,17 +11,15 @@ export class Carried {
   readonly #all: Break[] = [];
   readonly #byLine = new Map<number, Break>();
   readonly #byItem = new Map<number, Break>();
+  readonly #items = new Map<Break, number>();
 
   /** As they were before it, also when it has changed some of them already and was cut off. */
-  static async read(breaks: Pick<BreakStore, 'openBefore'>, { source, id }: Reconciliation): Promise<Carried> {
+  static async read(
+    breaks: Pick<BreakStore, 'openBefore'>,
+    { source, id, startedAt }: Reconciliation,
+  ): Promise<Carried> {
     const carried = new Carried();
-    for await (const one of breaks.openBefore(source, id)) {
-      carried.#all.push({
-        ...one,
-        line: one.line?.reconciliation === id ? null : one.line,
-        item: one.item?.reconciliation === id ? null : one.item,
-      });
-    }
+    for await (const one of breaks.openBefore(source, id, startedAt)) carried.#all.push(one);
     return carried;
   }
 
@@ -35,13 +33,23 @@ export class Carried {
   }
 
   addItems(comparison: Comparison): void {
-    for (const one of this.#all) if (one.item !== null) this.#byItem.set(comparison.addItem(one.item), one);
+    for (const one of this.#all) {
+      if (one.item === null) continue;
+      const item = comparison.addItem(one.item);
+      this.#byItem.set(item, one);
+      this.#items.set(one, item);
+    }
   }
 
   addLines(comparison: Comparison): void {
     for (const one of this.#all) {
       if (one.line !== null) this.#byLine.set(comparison.addLine(statementLine(one.line)), one);
     }
+  }
+
+  /** The number of its item; null: it has none. */
+  itemOf(one: Break): number | null {
+    return this.#items.get(one) ?? null;
   }
 
   ofLine(line: number | null): Break | null {

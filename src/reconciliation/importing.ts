@@ -69,10 +69,12 @@ export async function importStatement(
       file,
       config: { ...options.config, ...period },
     };
-    const other = await store.insert(reconciliation);
-    if (other !== null) return { reconciliation: other, isKnown: true };
+    // When nobody knows whether it was inserted its file must stay: it is an orphan, or it is needed.
     isKept = true;
-    return { reconciliation, isKnown: false };
+    const other = await store.insert(reconciliation);
+    if (other === null) return { reconciliation, isKnown: false };
+    isKept = false;
+    return { reconciliation: other, isKnown: true };
   } finally {
     if (!isKept) await writer.abort();
   }

@@ -22,7 +22,11 @@ type ItemsJournal = BlockReader & Pick<JournalQueries, 'findEntries' | 'heightAt
  * each payment, capture and refund is one as such. A command over several books counts once all of it stands.
  */
 export class JournalItems implements LedgerItems {
-  constructor(readonly journal: ItemsJournal) {}
+  /** `isExplained`: by the key of a command, what it moves needs no line: it was posted because of one. */
+  constructor(
+    readonly journal: ItemsJournal,
+    readonly isExplained: (key: string) => boolean = () => false,
+  ) {}
 
   async tips(): Promise<AsOf> {
     return (await this.journal.tips()).map(({ book, height }) => ({ book, height }));
@@ -31,6 +35,7 @@ export class JournalItems implements LedgerItems {
   async *items(query: ItemsQuery): AsyncIterable<readonly LedgerItem[]> {
     const [since, until] = [query.from * DAY_MS, (query.to + 1) * DAY_MS];
     const select = new Selection(query);
+    const tips = new Map(query.asOf.map(({ book, height }) => [book, height]));
     for (const { book, height: tip } of query.asOf) {
       let height = await this.journal.heightAt(book, since - 1);
       while (height < tip) {
@@ -41,17 +46,27 @@ export class JournalItems implements LedgerItems {
         const placed = blocks
           .filter(({ at }) => at >= since && at < until)
           .flatMap(({ entries, at, height: inBlock }) =>
-            entries.filter((entry) => select.mayBe(entry)).map((entry) => ({ entry, book, height: inBlock, at })),
+            entries
+              .filter((entry) => select.mayBe(entry) && !this.isExplained(entry.key))
+              .map((entry) => ({ entry, book, height: inBlock, at })),
           );
-        if (placed.length > 0) yield await this.#itemsOf(placed, select);
+        if (placed.length > 0) yield await this.#itemsOf(placed, select, tips);
         if (last.at >= until) break;
       }
     }
   }
 
-  async #itemsOf(placed: readonly Placed[], select: Selection): Promise<LedgerItem[]> {
+  async #itemsOf(
+    placed: readonly Placed[],
+    select: Selection,
+    tips: ReadonlyMap<number, number>,
+  ): Promise<LedgerItem[]> {
     const crossing = await this.#lookUp(placed.filter(({ entry }) => entry.span).map(({ entry }) => entry.id));
-    const partsOf = (one: Placed) => (one.entry.span ? (crossing.get(one.entry.id) ?? []) : [one]);
+    const partsOf = (one: Placed) => {
+      if (!one.entry.span) return [one];
+      // What has come since is not there yet: the same query always finds the same.
+      return (crossing.get(one.entry.id) ?? []).filter(({ book, height }) => height <= (tips.get(book) ?? 0));
+    };
     const followed = await this.#lookUp(placed.flatMap((one) => followedBy(partsOf(one))));
     return placed.flatMap((one) => {
       const parts = partsOf(one);
@@ -60,7 +75,7 @@ export class JournalItems implements LedgerItems {
       if (whole === null || whole.entry.rejection) return [];
       const [followedId] = followedBy(parts);
       const about = followedId === undefined ? null : (primaryOf(followed.get(followedId) ?? []) ?? null);
-      return select.itemsOf(one, primaryOf(parts)?.entry ?? one.entry, about?.entry ?? null);
+      return select.itemsOf(one, whole.entry, primaryOf(parts)?.entry ?? one.entry, about?.entry ?? null);
     });
   }
 
@@ -101,7 +116,7 @@ class Selection {
     return isWhole && entry.kind !== 'transaction' && entry.kind !== 'reversal' && entry.legs === undefined;
   }
 
-  itemsOf({ entry, at }: Placed, primary: Entry, followed: Entry | null): LedgerItem[] {
+  itemsOf({ entry, at }: Placed, whole: Entry, primary: Entry, followed: Entry | null): LedgerItem[] {
     const shared = {
       kind: entry.kind as LedgerItem['kind'],
       payment: paymentOf(entry, followed),
@@ -116,11 +131,13 @@ class Selection {
       if (first === undefined) return [];
       return [{ ...shared, id: entry.id, account: null, amount, currency: first.currency, direction: null }];
     }
+    // A command has at most one leg an account. They are counted over all books.
+    const accounts = whole.postings.filter((posting) => this.#takes(posting)).map(({ account }) => account);
     return entry.postings
-      .filter((posting) => this.#takes(posting))
-      .map(({ account, amount, currency }, i) => ({
+      .filter((posting) => this.#takes(posting) && accounts.includes(posting.account))
+      .map(({ account, amount, currency }) => ({
         ...shared,
-        id: i === 0 ? entry.id : `${entry.id}#${i}`,
+        id: accounts[0] === account ? entry.id : `${entry.id}#${accounts.indexOf(account)}`,
         account,
         amount: amount < 0n ? -amount : amount,
         currency,

@@ -1,7 +1,7 @@
 /** What reconciliation needs of the world. `src/mongo` implements these over MongoDB; tests over memory. */
 import type { Cause, LedgerItem } from '../matching/types.ts';
 import type { CreateTransaction, Page, PageQuery, TransactionView } from '../payments/types.ts';
-import type { AsOf, Break, BreakComment, KeptMatch, Reconciliation, Resolution } from './types.ts';
+import type { AsOf, Break, BreakComment, BreakMatter, KeptMatch, Reconciliation, Resolution } from './types.ts';
 
 export interface ItemsQuery {
   /** An account, or the beginning of its id and `*`; null: payments as such, whatever their accounts. */
@@ -49,7 +49,10 @@ export interface ReconciliationStore {
   insert(reconciliation: Reconciliation): Promise<Reconciliation | null>;
   get(id: string): Promise<Reconciliation | null>;
   findByFile(source: string, sha256: string): Promise<Reconciliation | null>;
-  update(id: string, change: Partial<Reconciliation>): Promise<void>;
+  /** Of one that is as `from` says. False: it is not, and stays as it is. */
+  update(id: string, change: Partial<Reconciliation>, from?: Reconciliation['status']): Promise<boolean>;
+  /** How far the ledger is compared: what was decided first, whoever decides it and however often. */
+  decideAsOf(id: string, asOf: AsOf): Promise<AsOf>;
   remove(id: string): Promise<void>;
   /** Newest first; cursors are ids. */
   list(filter: ReconciliationFilter, page: PageQuery): Promise<Page<Reconciliation>>;
@@ -102,31 +105,20 @@ export interface BreakStore {
   get(id: string): Promise<Break | null>;
   /** The oldest first, by their day and id; cursors are ids. Of a reconciliation: by position. */
   list(filter: BreakFilter, page: PageQuery): Promise<Page<Break>>;
-  /** All of a source that were open before a reconciliation: what it has changed is as it was before. */
-  openBefore(source: string, reconciliation: string): AsyncIterable<Break>;
+  /**
+   * All of a source that were open before a reconciliation: what it has changed is as it was before, and what somebody
+   * has resolved since a time, which is when it began, is among them.
+   */
+  openBefore(source: string, reconciliation: string, since: Date): AsyncIterable<Break>;
   /** Those of them that are there already stay as they are. */
   insert(breaks: readonly Break[]): Promise<void>;
   /** Of an open one. False: it is not open any more. */
-  change(
-    id: string,
-    change: Partial<
-      Pick<
-        Break,
-        | 'cause'
-        | 'assignee'
-        | 'adjustmentsRejected'
-        | 'expectedBy'
-        | 'line'
-        | 'item'
-        | 'message'
-        | 'amount'
-        | 'currency'
-        | 'day'
-        | 'reference'
-      >
-    >,
-    at: Date,
-  ): Promise<boolean>;
+  change(id: string, change: Partial<Pick<Break, 'assignee' | 'adjustmentsRejected'>>, at: Date): Promise<boolean>;
+  /**
+   * By a reconciliation, of an open one that is about the same as `before`: what it was is kept for {@link openBefore}.
+   * False: it stays as it is, as the same was done already, or somebody has resolved it.
+   */
+  revise(before: Break, change: BreakMatter, reconciliation: string, at: Date): Promise<boolean>;
   /** Of an open one. False: it is not open any more. */
   resolve(id: string, resolution: Resolution): Promise<boolean>;
   /** False: there are too many, or there is no such break. */

@@ -4,20 +4,24 @@ import { type Page, type PageQuery, PaymentsError } from '../payments/types.ts';
 import type { StatementFormat } from '../statements/reader.ts';
 import { begun, type Imported, importStatement } from './importing.ts';
 import type { BreakStore, ReconciliationFilter, ReconciliationStore, SourceLease, StatementFiles } from './ports.ts';
-import { Run, type RunDeps } from './run.ts';
+import { hasKept, Run, type RunDeps } from './run.ts';
 import { DEFAULT_SOURCE, type SourceConfig, type Sources } from './source.ts';
 import type { Break, KeptMatch, Reconciliation, RunProgress } from './types.ts';
 
 const ATTEMPTS_MAX = 5;
 /** Waiting to run, or running: more are asked to come later. */
 const RUNNING_MAX = 100;
-const ORPHANS_AFTER_MS = 3_600_000;
+/** Longer than anybody takes to send a statement. */
+const ORPHANS_AFTER_MS = 86_400_000;
 const POLL_MS = 500;
 /** After a first failure; twice as long after each further one. */
 const RETRY_MS = 1_000;
+const RETRY_DOUBLED_MAX = 8;
 /** A lease is kept for longer so often. */
 const RENEW_MS = 3_000;
 const IMPORTS_MAX = 4;
+/** Of those that failed, the latest. */
+const REFUSED_LOOKED_AT = 100;
 
 /** Too much is being reconciled: nothing was kept; send it again later. */
 class ReconciliationsBusy extends Error {
@@ -66,13 +70,16 @@ export class Reconciliations {
   readonly #working = new Map<string, Promise<void>>();
   /** When one that failed is tried next, by the process's own clock. */
   readonly #waiting = new Map<string, number>();
+  /** How often this process has tried what waits. */
+  readonly #tries = new Map<string, number>();
   #imports = 0;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(readonly deps: ReconciliationsDeps) {}
 
-  /** Looks for what is to be done, now and again. */
+  /** Looks for what is to be done, now and again. What a process that was killed has left behind is removed. */
   start(): void {
+    this.sweep().catch((err) => this.deps.log.warn({ err }, 'what is left of statements cannot be removed now'));
     this.#timer = setInterval(() => void this.#lookForWork(), POLL_MS);
     void this.#lookForWork();
   }
@@ -115,8 +122,10 @@ export class Reconciliations {
     return (await this.deps.store.insert(reconciliation)) === null ? reconciliation : null;
   }
 
-  /** Keeps that a statement could not be used, for those who did not see it. */
+  /** Keeps that a statement could not be used, for those who did not see it: once, whichever process finds it. */
   async refuse(startedBy: string, source: string, failure: string): Promise<void> {
+    const { data } = await this.deps.store.list({ source, status: 'failed' }, { limit: REFUSED_LOOKED_AT });
+    if (data.some((one) => one.failure === failure)) return;
     const begins = begun(`rec_${uuidv7()}`, { source, startedBy }, this.deps.clock);
     const finishedAt = new Date(this.deps.clock.now());
     await this.deps.store.insert({ ...begins, kind: 'statement', status: 'failed', step: null, failure, finishedAt });
@@ -193,20 +202,15 @@ export class Reconciliations {
 
   /** `config`: as the settings are now. What has begun to be kept is gone on with as it was begun, or it would differ. */
   async #again({ reconciliation }: Imported, config: SourceConfig): Promise<Imported> {
-    const { id, status } = reconciliation;
+    const { id, status, step } = reconciliation;
     if (status !== 'failed') return { reconciliation, isKnown: true };
-    const { step, attempts, finishedAt, ok, failure, internal } = begun(id, reconciliation, this.deps.clock);
     const { from, to } = reconciliation.config!;
-    const anew = (await this.#isKeptInPart(id)) ? {} : { asOf: null, config: { ...config, from, to } };
-    await this.deps.store.update(id, { ...anew, status: 'running', step, attempts, finishedAt, ok, failure, internal });
+    const { startedAt, ...fresh } = begun(id, reconciliation, this.deps.clock);
+    const found = { step: fresh.step, asOf: null, internal: null, config: { ...config, from, to }, startedAt };
+    const { attempts, finishedAt, ok, failure } = fresh;
+    const anew = { ...(hasKept(step) ? {} : found), status: 'running', attempts, finishedAt, ok, failure } as const;
+    await this.deps.store.update(id, anew, 'failed');
     return { reconciliation: await this.get(id), isKnown: true };
-  }
-
-  async #isKeptInPart(id: string): Promise<boolean> {
-    const matches = await this.deps.store.matches(id, { limit: 1 });
-    return (
-      matches.data.length > 0 || (await this.deps.breaks.list({ reconciliation: id }, { limit: 1 })).data.length > 0
-    );
   }
 
   async #makeSureThereIsRoom(): Promise<void> {
@@ -232,7 +236,7 @@ export class Reconciliations {
     const { source } = reconciliation;
     const working = this.#working.get(source);
     if (working !== undefined) return await working;
-    const work = this.#withLease(source, () => this.#attempt(reconciliation, onProgress));
+    const work = this.#withLease(source, () => this.#attemptFirst(reconciliation, onProgress));
     this.#working.set(source, work);
     try {
       await work;
@@ -253,11 +257,27 @@ export class Reconciliations {
     }
   }
 
+  /**
+   * The first one of its source that waits. One that has kept some of what it found comes before all others, as what
+   * they keep would make it find something else now.
+   */
+  async #attemptFirst({ id, source }: Reconciliation, onProgress?: (progress: RunProgress) => void): Promise<void> {
+    const waiting = (await this.deps.store.running()).filter((one) => one.source === source);
+    const first = waiting.find(({ step }) => hasKept(step)) ?? waiting[0];
+    if (first === undefined || (this.#waiting.get(first.id) ?? 0) > performance.now()) return;
+    await this.#attempt(first, first.id === id ? onProgress : undefined);
+  }
+
   async #attempt({ id, attempts }: Reconciliation, onProgress?: (progress: RunProgress) => void): Promise<void> {
-    this.#waiting.set(id, performance.now() + RETRY_MS * 2 ** attempts);
+    // One that ended before it had begun has counted none.
+    const before = Math.max(attempts, this.#tries.get(id) ?? 0);
+    this.#tries.set(id, before + 1);
+    this.#waiting.set(id, performance.now() + RETRY_MS * 2 ** Math.min(before, RETRY_DOUBLED_MAX));
     if (this.deps.elsewhere === undefined) await this.attempt(id, onProgress);
     else await this.deps.elsewhere(id, this.#closing.signal);
-    if ((await this.get(id)).status !== 'running') this.#waiting.delete(id);
+    if ((await this.get(id)).status === 'running') return;
+    this.#waiting.delete(id);
+    this.#tries.delete(id);
   }
 
   /** Carries it out, or on from where it was cut off; without the lease, which is up to the caller. */
@@ -283,9 +303,12 @@ export class Reconciliations {
 
   async #fail(id: string, failure: string): Promise<void> {
     const finishedAt = new Date(this.deps.clock.now());
-    const failed = { status: 'failed', step: null, progress: null, failure, finishedAt } as const;
-    const reconciliation = { ...(await this.get(id)), ...failed };
-    const notice = { type: 'reconciliation.completed', reconciliation } as const;
+    const before = await this.get(id);
+    // Somebody else has ended it meanwhile.
+    if (before.status !== 'running') return;
+    const step = hasKept(before.step) ? before.step : null;
+    const failed = { status: 'failed', step, progress: null, failure, finishedAt } as const;
+    const notice = { type: 'reconciliation.completed', reconciliation: { ...before, ...failed } } as const;
     await this.deps.notices.append(`${id}:failed:${finishedAt.getTime()}`, [notice]);
     await this.deps.store.update(id, failed);
   }

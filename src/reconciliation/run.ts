@@ -20,8 +20,8 @@ const BREAKS_MAX = 100_000;
 export type CrashPoint = (at: 'began' | 'verified' | 'compared' | 'matches_kept' | 'breaks_kept' | 'told') => unknown;
 
 export interface RunDeps {
-  readonly store: Pick<ReconciliationStore, 'update' | 'saveMatches' | 'settledItems'>;
-  readonly breaks: Pick<BreakStore, 'openBefore' | 'insert' | 'change' | 'resolve' | 'get' | 'ageing'>;
+  readonly store: Pick<ReconciliationStore, 'update' | 'decideAsOf' | 'saveMatches' | 'settledItems'>;
+  readonly breaks: Pick<BreakStore, 'openBefore' | 'insert' | 'revise' | 'resolve' | 'get' | 'ageing'>;
   readonly files: Pick<StatementFiles, 'read'>;
   readonly items: LedgerItems;
   readonly notices: NoticeSink;
@@ -69,7 +69,11 @@ export class Run {
 
   async execute(): Promise<Reconciliation> {
     const { crashPoint = () => undefined } = this.deps;
-    if (this.reconciliation.asOf === null) await this.#update({ asOf: await this.deps.items.tips() });
+    if (this.reconciliation.asOf === null) {
+      // Somebody else may decide it at the same time.
+      const asOf = await this.deps.store.decideAsOf(this.reconciliation.id, await this.deps.items.tips());
+      this.reconciliation = { ...this.reconciliation, asOf };
+    }
     await crashPoint('began');
     if (this.reconciliation.internal === null) {
       await this.#step('verify');
@@ -80,7 +84,8 @@ export class Run {
     }
     await crashPoint('verified');
     if (this.reconciliation.kind === 'internal') return await this.#finish(null);
-    await this.#step('match');
+    // Once something may be kept it stays known that it may.
+    if (!hasKept(this.reconciliation.step)) await this.#step('match');
     const found = await this.#compare();
     await crashPoint('compared');
     if (this.reconciliation.dryRun) return await this.#finishDry(found);
@@ -149,7 +154,12 @@ export class Run {
   async #keepBreaks(outcome: Outcome): Promise<void> {
     const { breaks, clock } = this.deps;
     const { id, startedAt } = this.reconciliation;
-    for (const { id: changed, change } of outcome.changed) await breaks.change(changed, change, new Date(clock.now()));
+    let left = outcome.openedCount;
+    for (const { before, change } of outcome.changed) {
+      const isDone = await breaks.revise(before, change, id, new Date(clock.now()));
+      left++;
+      if (!isDone) await this.#openLeft(outcome.leftBy((await breaks.get(before.id))!, change, left));
+    }
     let opened = 0;
     for (const some of inGroups(outcome.opened(), BREAKS_AT_ONCE)) {
       await breaks.insert(some);
@@ -173,6 +183,13 @@ export class Run {
       await this.#tell(`resolved:${resolved}`, notices);
       resolved += some.length;
     }
+  }
+
+  /** Of what somebody has resolved meanwhile: what it was to be about besides. */
+  async #openLeft(left: Break | null): Promise<void> {
+    if (left === null) return;
+    await this.deps.breaks.insert([left]);
+    await this.#tell(`left:${left.id}`, [{ type: 'reconciliation.break_opened', break: left }]);
   }
 
   async #external({ compared, outcome }: ComparedStatement): Promise<External> {
@@ -237,6 +254,11 @@ export class Run {
     // For those who look at it from elsewhere: nothing waits for it.
     this.deps.store.update(this.reconciliation.id, { progress: { phase, done, of } }).catch(() => undefined);
   }
+}
+
+/** May something of it be kept already, by one that was cut off? */
+export function hasKept(step: Step | null): boolean {
+  return step === 'record' || step === 'tell';
 }
 
 /** Did the statement and the ledger agree, but for what may come with the next one? */

@@ -9,8 +9,9 @@ import type { Sources } from './source.ts';
 
 /** A file that was written to so lately may not be whole. */
 const SETTLED_MS = 10_000;
-const FILES_MAX = 1_000;
 const STARTED_BY = 'schedule';
+/** Too many wait already: of the code of an error. */
+const BUSY = 'reconciliation_running';
 
 interface ScheduleDeps {
   readonly reconciliations: Reconciliations;
@@ -71,8 +72,16 @@ export class Schedule {
         if (error.code !== 'ENOENT') log.error({ err: error, folder }, 'statements cannot be read');
         return [];
       });
-      for (const name of names.sort().slice(0, FILES_MAX)) {
-        if (!name.startsWith('.')) await this.#takeIn(source, join(folder, name), name);
+      for (const name of names.sort()) {
+        if (name.startsWith('.')) continue;
+        const path = join(folder, name);
+        try {
+          await this.#takeIn(source, path, name);
+        } catch (error) {
+          // One that cannot be read now must not keep others from being taken in, nor the ledger from being looked at.
+          log.error({ file: path, err: error }, 'statement cannot be taken in now; trying again at the next time');
+          if ((error as { code?: unknown }).code === BUSY) return;
+        }
         await lease.hold();
       }
     }

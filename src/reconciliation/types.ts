@@ -52,7 +52,7 @@ export interface Reconciliation {
   readonly kind: 'statement' | 'internal';
   /** `succeeded`: it ran to its end, whatever it found. `failed`: it could not, and what it found is not known. */
   readonly status: 'running' | 'succeeded' | 'failed';
-  /** Null when it does not run. */
+  /** Null: it ran to its end, or failed before it had kept anything. */
   readonly step: Step | null;
   readonly startedAt: Date;
   readonly startedBy: string;
@@ -154,6 +154,12 @@ export interface Break {
   readonly adjustmentsRejected: number;
   readonly resolution: Resolution | null;
 }
+
+/** What a break is about, which reconciliations may change, and what follows from it. */
+export type BreakMatter = Pick<
+  Break,
+  'cause' | 'line' | 'item' | 'message' | 'expectedBy' | 'amount' | 'currency' | 'day' | 'reference'
+>;
 
 /** A match as it is kept. */
 export interface KeptMatch {

@@ -53,13 +53,13 @@ export function createReconciliation(
   { payments, isElsewhere }: ReconciliationDeps,
 ): ReconciliationParts {
   const sources = readSources(config);
-  const breaks = withFaultsNamed(new MongoBreaks(db), ['insert', 'change', 'resolve', 'comment']);
+  const breaks = withFaultsNamed(new MongoBreaks(db), ['insert', 'change', 'revise', 'resolve', 'comment']);
   const notices = noticeSink(withFaultsNamed(new MongoNotices(db), ['append']));
   const reconciliations = new Reconciliations({
-    store: withFaultsNamed(new MongoReconciliations(db), ['insert', 'update', 'remove', 'saveMatches']),
+    store: withFaultsNamed(new MongoReconciliations(db), ['insert', 'update', 'decideAsOf', 'remove', 'saveMatches']),
     breaks,
     files: new MongoStatementFiles(db),
-    items: new JournalItems(new MongoJournalQueries(db)),
+    items: new JournalItems(new MongoJournalQueries(db), (key) => key.startsWith(`${ADJUSTING_CLIENT}/`)),
     notices,
     verify: (options, isFull) => verifyWhatIsDue(db, options, isFull),
     sources,

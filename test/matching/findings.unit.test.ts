@@ -95,4 +95,13 @@ describe('what no rule has matched', () => {
     const [match] = comparison.matches();
     expect(match!.items.map((item) => comparison.items.id(item))).toEqual([second!.item.id]);
   });
+
+  test('a line that is there once too often keeps what it says', () => {
+    const sides = new Sides().here('INV-100001');
+    for (const id of ['B1', 'B2']) sides.there('INV-100001', { id, text: `THANK YOU ${id}` });
+    const { comparison } = sides.compare({ rules: EXACT });
+    const [finding, ...more] = [...comparison.findings()];
+    expect([finding!.cause, more]).toEqual(['duplicate_there', []]);
+    expect(comparison.line(finding!.line!)).toMatchObject({ id: 'B2', text: 'THANK YOU B2' });
+  });
 });
