@@ -61,6 +61,10 @@ export class Outcome {
   get openedCount(): number {
     return CAUSES.reduce((sum, cause) => sum + this.byCause[cause], 0);
   }
+  /** Of those that were expected later: how many are not any more. */
+  get overdueCount(): number {
+    return this.#changed.filter(({ before, change }) => before.cause === 'timing' && change.cause !== 'timing').length;
+  }
   get settledCount(): number {
     return this.#settled.size;
   }

@@ -28,9 +28,11 @@ function renderStatement({ source, config, dryRun }: Reconciliation, { name, for
 }
 
 function renderCompared(external: External): string {
-  const { lines, items, matchedLines, matchedItems, byRule, totals, breaksOpened, breaksResolved } = external;
+  const { lines, items, matchedLines, matchedItems, byRule, totals, breaksOpened, breaksOverdue, breaksResolved } =
+    external;
+  const overdue = breaksOverdue === 0 ? '' : `, overdue ${breaksOverdue}`;
   const parts = [
-    `matched lines ${matchedLines} of ${lines}, items ${matchedItems} of ${items}; breaks opened ${breaksOpened}, settled ${breaksResolved}\n`,
+    `matched lines ${matchedLines} of ${lines}, items ${matchedItems} of ${items}; breaks opened ${breaksOpened}, settled ${breaksResolved}${overdue}\n`,
     renderCounts('matches by rule', byRule),
   ];
   if (totals.length > 0) {

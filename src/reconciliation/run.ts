@@ -197,8 +197,13 @@ export class Run {
     const { from, to, windowDays, account = null } = config!;
     const open = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
     for (const { cause, count } of await this.deps.breaks.ageing(source)) open[cause] += count;
-    const { openedCount: breaksOpened, byCause: openedByCause, settledCount: breaksResolved } = outcome;
-    const counts = { breaksOpened, openedByCause, breaksResolved, open };
+    const {
+      openedCount: breaksOpened,
+      byCause: openedByCause,
+      settledCount: breaksResolved,
+      overdueCount: breaksOverdue,
+    } = outcome;
+    const counts = { breaksOpened, openedByCause, breaksOverdue, breaksResolved, open };
     return { ...compared, from, to, windowDays, account, ...counts };
   }
 
@@ -262,8 +267,8 @@ export function hasKept(step: Step | null): boolean {
 }
 
 /** Did the statement and the ledger agree, but for what may come with the next one? */
-function agrees({ openedByCause }: External): boolean {
-  return CAUSES.every((cause) => cause === 'timing' || openedByCause[cause] === 0);
+function agrees({ openedByCause, breaksOverdue }: External): boolean {
+  return breaksOverdue === 0 && CAUSES.every((cause) => cause === 'timing' || openedByCause[cause] === 0);
 }
 
 function* inGroups<T>(all: Iterable<T>, size: number): Generator<T[]> {

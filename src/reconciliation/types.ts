@@ -29,6 +29,8 @@ export interface External extends Compared {
   readonly windowDays: number;
   readonly breaksOpened: number;
   readonly openedByCause: Readonly<Record<Cause, number>>;
+  /** Of `timing`, as what was expected later has not come. */
+  readonly breaksOverdue: number;
   /** Closed by themselves, as what they were about came. */
   readonly breaksResolved: number;
   /** Open breaks of the source after it, by cause. */
@@ -59,7 +61,7 @@ export interface Reconciliation {
   /** The time of the schedule that began it; null: somebody did. */
   readonly scheduledFor: Date | null;
   readonly finishedAt: Date | null;
-  /** Nothing broken in the ledger, and no break opened but for what may come with the next statement. */
+  /** Nothing broken in the ledger; no break opened but for what may come with the next statement, and none of these overdue. */
   readonly ok: boolean | null;
   /** Why it failed, for people. */
   readonly failure: string | null;

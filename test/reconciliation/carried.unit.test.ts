@@ -148,3 +148,17 @@ test('the same line in a later statement is one too many', async () => {
   await scene.day(2);
   expect([scene.open, scene.matched.length]).toEqual([[], 2]);
 });
+
+test('the run that finds that something expected later has not come does not agree', async () => {
+  const scene = new Scene().has('INV-100001', 1_000, at(0));
+  await scene.day(0);
+  const last = () => [...scene.store.all.values()].at(-1)!;
+  expect([scene.open, last().ok]).toEqual([['timing - / INV-100001 1000'], true]);
+  await scene.day(2);
+  expect([scene.open, last().ok]).toEqual([['timing - / INV-100001 1000'], true]);
+  await scene.day(6);
+  expect(scene.open).toEqual(['missing_there - / INV-100001 1000']);
+  expect(last()).toMatchObject({ ok: false, external: { breaksOpened: 0, breaksOverdue: 1 } });
+  await scene.day(7);
+  expect(last()).toMatchObject({ ok: true, external: { breaksOverdue: 0 } });
+});

@@ -61,7 +61,7 @@ export function external(change: Partial<External> = {}): External {
       { day: day('2026-11-26'), lines: 1, matched: 0 },
     ],
     ...{ from: day('2026-11-25'), to: day('2026-11-26'), account: null, windowDays: 1 },
-    ...{ breaksOpened: 1, breaksResolved: 0, open: causes({ amount_differs: 1 }) },
+    ...{ breaksOpened: 1, breaksOverdue: 0, breaksResolved: 0, open: causes({ amount_differs: 1 }) },
     ...change,
   };
 }
