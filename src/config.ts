@@ -223,15 +223,18 @@ function readSecretFile(
   }
 }
 
-/** The variables that a process of the same settings is started with, secrets among them. */
-export function environmentOf(config: Config): Record<string, string> {
-  const set = Object.entries(config).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
-}
-
-/** What a process needs of the environment beyond its settings, such as where programs are found. */
-export function ambientEnvironment(environment: Environment = process.env): Environment {
-  return { PATH: environment.PATH, HOME: environment.HOME };
+/**
+ * The variables that a process of the same settings is started with, secrets among them; and those of this one, which say
+ * such things as whose certificates are trusted.
+ */
+export function environmentOf(config: Config, environment: Environment = process.env): Environment {
+  const settings = Object.keys(schema.shape).map((name) => {
+    const value = config[name as keyof Config];
+    return [name, value === undefined ? undefined : String(value)];
+  });
+  // What holds a secret may have been read from a file.
+  const files = SECRETS.map((name) => [`${name}_FILE`, undefined]);
+  return { ...environment, ...Object.fromEntries([...settings, ...files]) };
 }
 
 /** As `kvitt config print` shows it: secrets hidden. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConfigError, printableConfig, readConfig } from '../src/config.ts';
+import { ConfigError, environmentOf, printableConfig, readConfig } from '../src/config.ts';
 
 const KEY = `kvitt_${'a'.repeat(43)}`;
 const URI = 'mongodb://somebody:hunter2@127.0.0.1:27017/?replicaSet=rs';
@@ -117,4 +117,16 @@ describe('a secret', () => {
   it('that is not set is printed as such', () => {
     expect(printableConfig(readConfig({}))).toMatchObject({ MONGODB_URI: null, HTTP_PORT: 8080 });
   });
+});
+
+it('a process that is started with the same settings reads the same', () => {
+  const config = readConfig({ HTTP_PORT: '1', MONGODB_URI: 'mongodb://a', RECONCILIATION_SCHEDULE: '0 3 * * *' });
+  const ambient = { PATH: '/bin', HTTP_PORT: '2', SQS_ENDPOINT: 'http://elsewhere', MONGODB_URI_FILE: '/secret' };
+  const environment = environmentOf(config, ambient);
+  expect(environment.PATH).toBe('/bin');
+  expect(readConfig(environment)).toEqual(config);
+});
+
+it.each(['0 3 * *', 'noon', '61 * * * *'])('%j is no schedule', (expression) => {
+  expect(() => readConfig({ RECONCILIATION_SCHEDULE: expression })).toThrow(/RECONCILIATION_SCHEDULE must be a cron/);
 });

@@ -16,7 +16,7 @@ export const INDEXES: Readonly<Record<string, readonly string[]>> = {
   ],
   reconciliations: ['file', 'schedule', 'running', 'source'],
   reconciliation_matches: ['position', 'source_days'],
-  breaks: ['source_age', 'age', 'position', 'settled_by'],
+  breaks: ['source_age', 'age', 'position', 'resolved', 'settled_items', 'settled_by'],
   webhook_deliveries: ['due', 'status', 'taken', 'kept'],
   notices: ['batch', 'notice', 'at'],
   api_keys: ['name'],

@@ -41,7 +41,7 @@ export async function documentRoutes(app: FastifyInstance, version: string): Pro
       },
     },
     transform: (route) => withOtherBodies(withConditions(route)),
-    transformObject: withoutInputForms,
+    transformObject: (document) => withOptionalBodies(withoutInputForms(document)),
   });
 }
 
@@ -81,6 +81,17 @@ const withoutInputForms: typeof jsonSchemaTransformObject = (document) => {
   for (const name of Object.keys(schemas)) if (name.endsWith('Input')) delete schemas[name];
   return made;
 };
+
+type Operations = Record<string, Record<string, { 'x-optional-body'?: boolean; requestBody?: { required?: boolean } }>>;
+
+/** A body that may be left out is said to be needed by whoever makes the document. */
+function withOptionalBodies(document: ReturnType<typeof withoutInputForms>): typeof document {
+  const paths = ('paths' in document ? document.paths : {}) as Operations;
+  for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+    if (operation['x-optional-body'] && operation.requestBody) operation.requestBody.required = false;
+  }
+  return document;
+}
 
 /** `/openapi.json` and `/docs`, open to all. */
 export async function serveDocuments(app: FastifyInstance): Promise<void> {

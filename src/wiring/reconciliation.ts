@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
-import { ambientEnvironment, type Config, ConfigError, environmentOf } from '../config.ts';
+import { type Config, ConfigError, environmentOf } from '../config.ts';
 import type { Notice } from '../events/types.ts';
 import { MongoAudit } from '../mongo/audit.ts';
 import { MongoBreaks } from '../mongo/breaks-store.ts';
@@ -126,7 +126,7 @@ async function runElsewhere(config: Config, id: string, signal: AbortSignal): Pr
     {
       // Where tsx is found.
       cwd: ROOT,
-      env: { ...ambientEnvironment(), ...environmentOf(absolute(config)) },
+      env: environmentOf(absolute(config)),
       stdio: ['pipe', 'ignore', 'inherit'],
     },
   );

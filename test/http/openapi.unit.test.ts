@@ -229,7 +229,7 @@ test('what is not JSON is documented as what it is', () => {
   expect(Object.keys(document.paths['/metrics']?.get?.responses['200']?.content ?? {})).toEqual(['text/plain']);
   const statement = document.paths['/v1/reconciliations']?.post?.requestBody;
   const text = { schema: { type: 'string' } };
-  expect(statement).toMatchObject({ content: { 'text/csv': text, 'application/xml': text } });
+  expect(statement).toMatchObject({ required: false, content: { 'text/csv': text, 'application/xml': text } });
 });
 
 describe('the pages', () => {

@@ -62,6 +62,7 @@ const start = operation('operations', [...BODY_CODES, 'overloaded', 'outcome_unk
   description:
     'The body is the file itself: camt.053, MT940, CSV or a settlement report, up to 1 GiB. It is read before the answer and compared after it. 400 names the line that is wrong, and nothing is kept then. The same file again, for the same source, is answered with 200 and what it was the first time.',
   consumes: STATEMENT_TYPES,
+  'x-optional-body': true,
   querystring: startQuery,
   body: statement.optional(),
   response: { 200: reconciliationResource, 202: reconciliationResource },
@@ -104,9 +105,11 @@ const report = operation('operations', ['not_found'], {
   response: {
     200: {
       description: 'The report.',
-      content: Object.fromEntries(
-        Object.values(REPORT_TYPES).map((type) => [type, { schema: z.unknown().meta({ type: 'string' }) }]),
-      ),
+      content: {
+        [REPORT_TYPES.json]: { schema: z.looseObject({}) },
+        [REPORT_TYPES.csv]: { schema: z.unknown().meta({ type: 'string' }) },
+        [REPORT_TYPES.html]: { schema: z.unknown().meta({ type: 'string' }) },
+      },
     },
   },
 });

@@ -35,7 +35,7 @@ const who = z
   .string()
   .min(1, 'must name somebody')
   .max(100)
-  .regex(/^\P{Cc}*$/u, 'must have no control characters');
+  .regex(/^[ -~\u00a0-\uffff]*$/, 'must have no control characters');
 
 export const reconciliationParams = z.strictObject({ id: z.string().regex(/^rec_[0-9A-Za-z-]{1,64}$/) });
 export const breakParams = z.strictObject({ id: z.string().regex(/^brk_[0-9A-Za-z-]{1,64}$/) });
