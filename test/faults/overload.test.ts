@@ -23,7 +23,7 @@ const RUSH_MS = 2_000;
 /** Longer than an election, than a key is known without asking the database, and than callers in the queue wait. */
 const STALL_MS = 23_000;
 /** What one waits at most who is refused, on a busy machine. Callers in the queue wait for 20 s. */
-const REFUSAL_MS_MAX = 10_000;
+const REFUSAL_MS_MAX = 15_000;
 const RESIDENT_MIB_MAX = 384;
 const MEMBERS = ['member-0', 'member-1', 'member-2'];
 
