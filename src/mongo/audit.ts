@@ -26,6 +26,9 @@ import { MongoJournalQueries } from './journal-queries.ts';
 import { PAYMENTS, type PaymentDocument } from './payments-view.ts';
 import { StoredBytes } from './stored-bytes.ts';
 
+/** Documents of a thousand entries that the database sends at once: by default it is 16 MB, a few times over. */
+const BATCH = 16;
+
 /** What of a row is compared with the journal. */
 const ROW = {
   _id: 0,
@@ -105,7 +108,7 @@ export class MongoAudit implements AuditPort, EarlierPort {
 
   async *blocks(book: number, fromHeight: number, toHeight: number): AsyncIterable<RawBlock> {
     const range = { $gte: { book, height: BigInt(fromHeight) }, $lte: { book, height: BigInt(toHeight) } };
-    const cursor = this.#blocks.find({ _id: range }, { raw: true }).sort({ _id: 1 });
+    const cursor = this.#blocks.find({ _id: range }, { raw: true, batchSize: BATCH }).sort({ _id: 1 });
     for await (const bytes of cursor as unknown as AsyncIterable<Buffer>) yield new StoredBytes(bytes);
   }
 
@@ -121,7 +124,7 @@ export class MongoAudit implements AuditPort, EarlierPort {
 
   async *claims(since?: number): AsyncIterable<Claim> {
     const which = since === undefined ? {} : claimsSince(new Date(since));
-    for await (const document of this.#claims.find(which)) yield decodeClaim(document);
+    for await (const document of this.#claims.find(which, { batchSize: BATCH })) yield decodeClaim(document);
   }
 
   async claimsOf(claimIds: readonly string[]): Promise<readonly Claim[]> {
