@@ -1,16 +1,14 @@
 /** Makes events out of the journal's entries, and nothing else: the same entry always makes the same event. */
-import { assembled, isPrimary, partsById, primaryOf } from '../ledger/assemble.ts';
+import { assembled, isPrimary, primaryOf } from '../ledger/assemble.ts';
 import { isSystemAccount } from '../ledger/crossing.ts';
 import type { CommandKind, Entry, Placed } from '../ledger/types.ts';
 import { askedBy } from '../payments/callers.ts';
+import { lookUpEntries } from '../payments/entry-lookup.ts';
 import { eventId, paymentId } from '../payments/ids.ts';
 import { isOutside } from '../payments/outside.ts';
 import type { JournalQueries, PlacedAt } from '../payments/ports.ts';
 import { commandKind, legsOf, paymentView, transactionView } from '../payments/views.ts';
 import type { EventType, EventView, JournalSubject } from './types.ts';
-
-/** Looked up in one query. */
-const IDS_AT_ONCE = 1_000;
 
 /** What is told when a command was carried out, and when it was rejected; null: nothing. */
 const TYPES: Readonly<Record<CommandKind, readonly [done: EventType, rejected: EventType | null]>> = {
@@ -36,7 +34,7 @@ export async function eventsOf(
 ): Promise<(EventView | null)[][]> {
   const telling = blocks.map((entries) => entries.filter(({ entry }) => mayTell(entry)));
   const ids = telling.flat().flatMap(({ entry }) => [...(entry.span ? [entry.id] : []), ...followedBy(entry)]);
-  const found = await lookUp([...new Set(ids)], journal);
+  const found = await lookUpEntries(ids, journal);
   return telling.map((entries) => entries.flatMap((placed) => tell(placed, found)));
 }
 
@@ -62,14 +60,6 @@ function mayTell(entry: Entry): boolean {
 function followedBy({ id, settlement, rejection }: Entry): string[] {
   const followed = rejection?.follows ?? settlement?.id;
   return followed === undefined || followed === id ? [] : [followed];
-}
-
-async function lookUp(ids: readonly string[], journal: EntryLookup): Promise<Map<string, Placed[]>> {
-  const found: Placed[] = [];
-  for (let i = 0; i < ids.length; i += IDS_AT_ONCE) {
-    found.push(...(await journal.findEntries(ids.slice(i, i + IDS_AT_ONCE))));
-  }
-  return partsById(found);
 }
 
 function eventOf(placed: PlacedAt, parts: readonly Placed[], followed: Placed | null): [EventView | null] | [] {

@@ -1,4 +1,5 @@
 import { COMMAND_KINDS, type CommandKind } from '../ledger/types.ts';
+import { dayAt } from '../statements/statement.ts';
 import { roomFor } from './columns.ts';
 import type { Currencies } from './currencies.ts';
 import { Ids } from './ids.ts';
@@ -94,7 +95,7 @@ export class Items {
   }
   /** In UTC, in days since 1970-01-01. */
   day(item: number): number {
-    return Math.floor(this.#times[item]! / 86_400_000);
+    return dayAt(this.#times[item]!);
   }
   currency(item: number): number {
     return this.#currencies[item]!;

@@ -1,9 +1,8 @@
 import type { Clock } from '../ledger/ports.ts';
 import { type CreateTransaction, type Page, type PageQuery, PaymentsError } from '../payments/types.ts';
+import { dayAt } from '../statements/statement.ts';
 import type { AdjustmentPoster, AgeingRow, BreakFilter, BreakStore, NoticeSink } from './ports.ts';
 import type { Break, Resolution } from './types.ts';
-
-const DAY_MS = 86_400_000;
 
 /** The transaction that was to adjust a break was rejected: nothing was moved, and the break is as it was. */
 class AdjustmentRejected extends Error {
@@ -126,7 +125,7 @@ export class Breaks {
   }
 
   #today(): number {
-    return Math.floor(this.deps.clock.now() / DAY_MS);
+    return dayAt(this.deps.clock.now());
   }
 }
 

@@ -1,14 +1,14 @@
-import { assembled, partsById, primaryOf } from '../ledger/assemble.ts';
+import { assembled, primaryOf } from '../ledger/assemble.ts';
 import type { Entry, Placed, Posting } from '../ledger/types.ts';
 import type { LedgerItem } from '../matching/types.ts';
+import { lookUpEntries } from '../payments/entry-lookup.ts';
 import { paymentId } from '../payments/ids.ts';
 import type { BlockReader, JournalQueries } from '../payments/ports.ts';
 import { legsOf } from '../payments/views.ts';
+import { DAY_MS } from '../statements/statement.ts';
 import type { ItemsQuery, LedgerItems } from './ports.ts';
 import type { AsOf } from './types.ts';
 
-const DAY_MS = 86_400_000;
-const IDS_AT_ONCE = 1_000;
 const BLOCKS_AT_ONCE = 10;
 /** What moves money: holds and their releases, and changes of accounts, do not. */
 const MOVING = new Set<Entry['kind']>(['payment', 'transaction', 'capture', 'refund', 'reversal']);
@@ -61,13 +61,19 @@ export class JournalItems implements LedgerItems {
     select: Selection,
     tips: ReadonlyMap<number, number>,
   ): Promise<LedgerItem[]> {
-    const crossing = await this.#lookUp(placed.filter(({ entry }) => entry.span).map(({ entry }) => entry.id));
+    const crossing = await lookUpEntries(
+      placed.filter(({ entry }) => entry.span).map(({ entry }) => entry.id),
+      this.journal,
+    );
     const partsOf = (one: Placed) => {
       if (!one.entry.span) return [one];
       // What has come since is not there yet: the same query always finds the same.
       return (crossing.get(one.entry.id) ?? []).filter(({ book, height }) => height <= (tips.get(book) ?? 0));
     };
-    const followed = await this.#lookUp(placed.flatMap((one) => followedBy(partsOf(one))));
+    const followed = await lookUpEntries(
+      placed.flatMap((one) => followedBy(partsOf(one))),
+      this.journal,
+    );
     return placed.flatMap((one) => {
       const parts = partsOf(one);
       const whole = assembled(parts);
@@ -77,15 +83,6 @@ export class JournalItems implements LedgerItems {
       const about = followedId === undefined ? null : (primaryOf(followed.get(followedId) ?? []) ?? null);
       return select.itemsOf(one, whole.entry, primaryOf(parts)?.entry ?? one.entry, about?.entry ?? null);
     });
-  }
-
-  async #lookUp(all: readonly string[]): Promise<Map<string, Placed[]>> {
-    const ids = [...new Set(all)];
-    const found: Placed[] = [];
-    for (let i = 0; i < ids.length; i += IDS_AT_ONCE) {
-      found.push(...(await this.journal.findEntries(ids.slice(i, i + IDS_AT_ONCE))));
-    }
-    return partsById(found);
   }
 }
 

@@ -5,12 +5,10 @@ import type { Comparison } from '../matching/comparison.ts';
 import type { Finding } from '../matching/diagnosis.ts';
 import type { Match } from '../matching/pool.ts';
 import { CAUSES, type Cause, type RuleName } from '../matching/types.ts';
-import { dayText } from '../statements/statement.ts';
+import { dayAt, dayText } from '../statements/statement.ts';
 import type { Carried } from './carried.ts';
 import type { DayRange } from './ports.ts';
 import type { Break, BreakItem, BreakLine, BreakMatter, KeptMatch, Reconciliation } from './types.ts';
-
-const DAY_MS = 86_400_000;
 
 /** A break that stays open, and is now about something else, or for another cause. */
 interface Changed {
@@ -239,7 +237,7 @@ export class Outcome {
   /** What a break says of itself that follows from its sides. */
   #said({ cause, line, item }: Pick<Break, 'cause' | 'line' | 'item'>) {
     const { timingDays, windowDays } = this.reconciliation.config!;
-    const day = line?.day ?? dayOf(item!);
+    const day = line?.day ?? dayAt(item!.at);
     return {
       currency: (line ?? item!).currency,
       amount: (line ?? item!).amount,
@@ -290,13 +288,9 @@ function isSameLine(one: BreakLine | null, other: BreakLine | null): boolean {
   return one?.reconciliation === other?.reconciliation && one?.line === other?.line;
 }
 
-function dayOf({ at }: { readonly at: number }): number {
-  return Math.floor(at / DAY_MS);
-}
-
 function messageOf(cause: Cause, line: BreakLine | null, item: BreakItem | null): string {
   const there = line && `${formatMoney(line.amount, line.currency)} on ${dayText(line.day)}`;
-  const here = item && `${formatMoney(item.amount, item.currency)} on ${dayText(dayOf(item))}`;
+  const here = item && `${formatMoney(item.amount, item.currency)} on ${dayText(dayAt(item.at))}`;
   switch (cause) {
     case 'missing_here':
       return `the statement has ${there}, the ledger has no such movement`;

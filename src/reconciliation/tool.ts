@@ -8,7 +8,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { CAUSES } from '../matching/types.ts';
 import type { CreateTransaction } from '../payments/types.ts';
 import { STATEMENT_FORMATS, type StatementFormat } from '../statements/reader.ts';
-import { parseDay } from '../statements/statement.ts';
+import { dayAt, parseDay } from '../statements/statement.ts';
 import type { Breaks } from './breaks.ts';
 import { presentBreak, presentReconciliation } from './present.ts';
 import type { Reconciliations } from './reconciliations.ts';
@@ -240,7 +240,7 @@ async function runBreaks(parts: ToolParts, flags: BreaksFlags): Promise<void> {
   await parts.withParts(async ({ breaks }) => {
     const { json, limit, ...filter } = flags;
     const { data, hasMore } = await breaks.list(filter, { limit });
-    const today = Math.floor(Date.now() / 86_400_000);
+    const today = dayAt(Date.now());
     const rows = data.map((one) => {
       const { id, source, cause, day: since, assignee, reference, message } = one;
       return [id, source, cause, `${today - since} d`, assignee ?? '', reference ?? '', message];

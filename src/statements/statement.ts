@@ -17,7 +17,7 @@ export class StatementError extends Error {
   }
 }
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
 const DATE_TIME =
   /^(\d{4}-\d{2}-\d{2})[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
@@ -33,9 +33,14 @@ export function parseDay(text: string): number | null {
   return dayOf(time === null ? midnight : new Date(text.replace(' ', 'T')));
 }
 
+/** The UTC day of a time in milliseconds since the epoch, in days since 1970-01-01. */
+export function dayAt(ms: number): number {
+  return Math.floor(ms / DAY_MS);
+}
+
 /** The UTC day of a time, in days since 1970-01-01. */
 export function dayOf(time: Date): number {
-  return Math.floor(time.getTime() / DAY_MS);
+  return dayAt(time.getTime());
 }
 
 /** `YYYY-MM-DD` */
