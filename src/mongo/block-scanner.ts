@@ -8,6 +8,7 @@ import { decodeEntry, type EntryDocument, eraOf, FIELDS as F, subjectsOf } from 
 import { assertEntry } from './block-types.ts';
 import { BsonScan } from './bson-scan.ts';
 import { positions } from './bson-writer.ts';
+import { scanDetails } from './details-scan.ts';
 import { TouchedAccounts } from './touched-accounts.ts';
 
 const HASH_BYTES = 32;
@@ -158,7 +159,7 @@ export class BlockScanner {
     if (!this.#postings(into)) return ENTRY.other;
     const isEmpty = into.postings === before;
     if (isEmpty !== isRejected || (isRejected && !this.#rejection())) return ENTRY.other;
-    this.#details();
+    scanDetails(this.#scan);
     scan.close(end);
     if (scan.failed) return ENTRY.other;
     return isRejected ? ENTRY.rejected : ENTRY.ordinary;
@@ -251,16 +252,6 @@ export class BlockScanner {
     }
     scan.close(end);
     return !scan.failed;
-  }
-
-  #details(): void {
-    const scan = this.#scan;
-    if (scan.has(F.reference)) scan.string();
-    if (scan.has(F.description)) scan.string();
-    if (!scan.has(F.metadata)) return;
-    const end = scan.open();
-    while (scan.isBefore(end)) scan.anyString();
-    scan.close(end);
   }
 
   /** Decodes an entry by itself. False: it cannot be. */

@@ -3,6 +3,7 @@ import { FIELDS as F } from './block-codec.ts';
 import { BsonScan } from './bson-scan.ts';
 import { field, positions } from './bson-writer.ts';
 import { CLAIM_FIELDS as C } from './claim-codec.ts';
+import { scanDetails } from './details-scan.ts';
 
 const documentAt = positions('document');
 const stringAt = positions('string');
@@ -103,7 +104,7 @@ export class ClaimMatcher {
     if (known || scan.failed || !(scan.isString(PAYMENT) || scan.isString(TRANSACTION))) return;
     const legs = scan.has(F.postings) ? this.#postings() : null;
     const from = scan.at;
-    this.#details();
+    scanDetails(this.#scan);
     scan.close(end);
     if (scan.failed || legs === null || legs.length === 0) return;
     const counts = { entries: 1, commands: 0, isSame: false };
@@ -130,16 +131,6 @@ export class ClaimMatcher {
     }
     scan.close(end);
     return scan.failed ? null : legs;
-  }
-
-  #details(): void {
-    const scan = this.#scan;
-    if (scan.has(F.reference)) scan.string();
-    if (scan.has(F.description)) scan.string();
-    if (!scan.has(F.metadata)) return;
-    const end = scan.open();
-    while (scan.isBefore(end)) scan.anyString();
-    scan.close(end);
   }
 
   #readClaim(bytes: Buffer): boolean {

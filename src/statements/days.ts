@@ -1,4 +1,4 @@
-const DAY_MS = 86_400_000;
+import { DAY_MS } from './statement.ts';
 
 /** A calendar day as days since 1970-01-01; null for one that is none (February 30) or is before 1970. */
 export function dayFrom(year: number, month: number, date: number): number | null {
