@@ -60,10 +60,11 @@ describe('a service that is sent three times what it can take', { timeout: TEST_
   it('refuses at once what it has no room for while MongoDB stalls, and goes on when it wakes', async () => {
     const { load, service, perSecond } = await serviceUnderLoad(set.uri, 'overload_stalled');
     const watch = new Watch(service);
+    // Before the rush, which leaves this process little time to ask.
+    const stalled = await secondariesOf(set);
     const endRush = load.rush(0, FACTOR * perSecond);
     await sleep(RUSH_MS);
 
-    const stalled = await secondariesOf(set);
     const wake = async () => {
       for (const index of stalled) await set.members[index]!.kill('SIGCONT');
     };
