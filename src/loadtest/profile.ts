@@ -1,0 +1,131 @@
+/** Arrivals over time: every open profile is straight lines between points. */
+import type { Random } from './random.ts';
+import type { Profile, Scenario } from './scenario.ts';
+
+export type OpenProfile = Exclude<Profile, { kind: 'closed' }>;
+
+export interface Point {
+  /** Seconds since the beginning. */
+  readonly at: number;
+  /** Journeys a second. */
+  readonly rate: number;
+}
+
+/** Two points at one time are a jump. */
+export function pointsOf(profile: OpenProfile): Point[] {
+  switch (profile.kind) {
+    case 'constant':
+      return lines([{ from: profile.perSecond, to: profile.perSecond, seconds: profile.seconds }]);
+    case 'ramp':
+      return lines([profile]);
+    case 'steps':
+      return lines(profile.steps.map(({ perSecond, seconds }) => ({ from: perSecond, to: perSecond, seconds })));
+    case 'spike': {
+      const { base, peak, before, rise, hold, fall, after } = profile;
+      return lines([
+        { from: base, to: base, seconds: before },
+        { from: base, to: peak, seconds: rise },
+        { from: peak, to: peak, seconds: hold },
+        { from: peak, to: base, seconds: fall },
+        { from: base, to: base, seconds: after },
+      ]);
+    }
+    case 'recorded': {
+      const { rates, seconds } = profile;
+      const length = seconds / (rates.length - 1);
+      return lines(rates.slice(1).map((to, index) => ({ from: rates[index]!, to, seconds: length })));
+    }
+  }
+}
+
+function lines(pieces: readonly { from: number; to: number; seconds: number }[]): Point[] {
+  let at = 0;
+  return pieces.flatMap(({ from, to, seconds }) => {
+    const began = at;
+    at += seconds;
+    return [
+      { at: began, rate: from },
+      { at, rate: to },
+    ];
+  });
+}
+
+/** Seconds that a profile lasts. */
+export function secondsOf(profile: Profile): number {
+  return profile.kind === 'closed' ? profile.seconds : pointsOf(profile).at(-1)!.at;
+}
+
+/** The highest rate of an open profile. */
+export function peakOf(profile: OpenProfile): number {
+  return Math.max(...pointsOf(profile).map(({ rate }) => rate));
+}
+
+/** The scenario with its highest rate, or its users, and its time changed; what is not given stays. */
+export function scaled(scenario: Scenario, to: { readonly rate?: number; readonly seconds?: number }): Scenario {
+  const { profile } = scenario;
+  const time = to.seconds === undefined ? 1 : to.seconds / secondsOf(profile);
+  if (profile.kind === 'closed') {
+    const users = to.rate === undefined ? profile.users : Math.ceil(to.rate);
+    return { ...scenario, profile: { ...profile, users, seconds: profile.seconds * time } };
+  }
+  const peak = peakOf(profile);
+  if (to.rate !== undefined && peak === 0) throw new RangeError('a profile without arrivals cannot be scaled');
+  return { ...scenario, profile: scaleOpen(profile, to.rate === undefined ? 1 : to.rate / peak, time) };
+}
+
+function scaleOpen(profile: OpenProfile, rate: number, time: number): OpenProfile {
+  switch (profile.kind) {
+    case 'constant':
+      return { ...profile, perSecond: profile.perSecond * rate, seconds: profile.seconds * time };
+    case 'ramp':
+      return { ...profile, from: profile.from * rate, to: profile.to * rate, seconds: profile.seconds * time };
+    case 'steps':
+      return {
+        ...profile,
+        steps: profile.steps.map((step) => ({ perSecond: step.perSecond * rate, seconds: step.seconds * time })),
+      };
+    case 'spike': {
+      const { base, peak, before, rise, hold, fall, after } = profile;
+      return {
+        kind: 'spike',
+        ...{ base: base * rate, peak: peak * rate },
+        ...{ before: before * time, rise: rise * time, hold: hold * time, fall: fall * time, after: after * time },
+      };
+    }
+    case 'recorded':
+      return { ...profile, rates: profile.rates.map((one) => one * rate), seconds: profile.seconds * time };
+  }
+}
+
+/**
+ * When one of several generators is to begin its journeys, seconds since the beginning, in order. Together they make the
+ * rates of the profile: independent users by thinning the steps of a Poisson process, paced ones by taking turns.
+ */
+export function* arrivalsOf(
+  { profile, arrivals }: { readonly profile: OpenProfile; readonly arrivals: Scenario['arrivals'] },
+  { index, of }: { readonly index: number; readonly of: number },
+  random: Random,
+): Generator<number> {
+  const points = pointsOf(profile);
+  const paced = () => of;
+  const poisson = () => random.exponential(of);
+  const step = arrivals === 'paced' ? paced : poisson;
+  // How many arrivals of all generators are due before this one.
+  let wanted = arrivals === 'paced' ? index : step();
+  let before = 0;
+  for (let piece = 1; piece < points.length; piece++) {
+    const [from, to] = [points[piece - 1]!, points[piece]!];
+    const seconds = to.at - from.at;
+    const area = (seconds * (from.rate + to.rate)) / 2;
+    for (; wanted < before + area; wanted += step())
+      yield from.at + timeTo(wanted - before, from.rate, to.rate, seconds);
+    before += area;
+  }
+}
+
+/** After how many seconds so many have arrived, when the rate goes from one to another within `seconds`. */
+function timeTo(count: number, from: number, to: number, seconds: number): number {
+  const slope = (to - from) / seconds;
+  // Of the two forms of the solution the one that takes no difference of nearly equal numbers.
+  return (2 * count) / (from + Math.sqrt(Math.max(0, from * from + 2 * slope * count)));
+}
