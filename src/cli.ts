@@ -9,10 +9,12 @@ import { actor } from './actor.ts';
 import type { CloudnameOptions } from './cloudname/cloudname.ts';
 import { cloudnameCommand } from './cloudname/tool.ts';
 import { type Config, ConfigError, printableConfig, readConfig, readZooKeeperConfig } from './config.ts';
+import { startLocalTarget } from './demo/local-target.ts';
 import { examine } from './doctor/doctor.ts';
 import { generateApiKey, hashApiKey } from './http/auth.ts';
 import { SCOPES } from './http/ports.ts';
 import { createTransactionBody } from './http/schemas/requests.ts';
+import { loadTestCommand } from './loadtest/tool.ts';
 import { createLog } from './log.ts';
 import { type Parts, startService } from './main.ts';
 import { MongoApiKeys } from './mongo/api-keys.ts';
@@ -383,6 +385,7 @@ function buildProgram(): Command {
       ...{ print, table, progress, endProgress },
     }),
   );
+  program.addCommand(loadTestCommand({ startLocal: startLocalTarget, env: process.env, print, table }));
   const config = program.command('config').description('settings');
   config
     .command('print')

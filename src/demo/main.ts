@@ -1,19 +1,14 @@
 /** `npm run demo`: the whole job, on real parts, with the service killed half-way; every figure is checked. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { generateApiKey } from '../http/auth.ts';
-import { createLog } from '../log.ts';
-import { startEmbeddedReplicaSet } from '../mongo/embedded.ts';
-import { freePort } from '../mongo/free-ports.ts';
 import { createSqsClient } from '../queue/client.ts';
-import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, startEmbeddedSqs } from '../queue/embedded.ts';
 import { ApiUser, inParallel, type Sent } from './api.ts';
 import { Checks } from './checks.ts';
+import { prepareLocal } from './local.ts';
 import { expectedBalances, makePlan, type Plan } from './plan.ts';
 import { drained, sendEvents, takeDeadLetters } from './queue.ts';
-import { type Environment, runKvitt, ServiceProcess } from './service-process.ts';
+import { runKvitt } from './service-process.ts';
 import { statementWithDifferences } from './statement.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -27,41 +22,19 @@ function say(text: string): void {
   process.stdout.write(`${((Date.now() - began) / 1000).toFixed(1).padStart(5)} s  ${text}\n`);
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'kvitt-demo-'));
-const log = createLog('warn');
 say('starting a MongoDB replica set of three members, and an SQS server');
-const [set, sqs] = await Promise.all([
-  startEmbeddedReplicaSet({ dataDir: join(folder, 'mongodb'), log }),
-  startEmbeddedSqs(),
-]);
-const sqsClient = createSqsClient(sqs);
-const queueUrl = sqs.queueUrls.get(EVENTS_QUEUE)!;
-const deadLetterQueueUrl = sqs.queueUrls.get(DEAD_LETTER_QUEUE)!;
-const port = await freePort();
-const key = generateApiKey();
-const environment: Environment = {
-  MONGODB_URI: set.uri,
-  HTTP_PORT: String(port),
-  BOOTSTRAP_API_KEY: key,
-  SQS_QUEUE_URL: queueUrl,
-  SQS_DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl,
-  SQS_ENDPOINT: sqs.endpoint,
+const local = await prepareLocal({
   SQS_WAIT_SECONDS: '1',
   SQS_VISIBILITY_TIMEOUT_SECONDS: '5',
   RECOVERY_AFTER_SECONDS: '2',
-  AWS_REGION: sqs.region,
-  AWS_ACCESS_KEY_ID: sqs.credentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: sqs.credentials.secretAccessKey,
-};
-const service = new ServiceProcess(`http://127.0.0.1:${port}`, environment, join(folder, 'service.log'));
-const user = new ApiUser(service.address, key);
+});
+const { environment, service, folder, queueUrl, deadLetterQueueUrl } = local;
+const sqsClient = createSqsClient(local.sqs);
+const user = new ApiUser(service.address, local.apiKey);
 
 async function cleanUp(): Promise<void> {
-  await service.end('SIGTERM');
   sqsClient.destroy();
-  await sqs.stop();
-  await set.stop();
-  await rm(folder, { recursive: true, force: true });
+  await local.close();
 }
 
 interface Answers {
@@ -190,7 +163,7 @@ try {
   process.exitCode = ok ? 0 : 1;
   if (keep) {
     process.stdout.write(
-      `\nIt runs on at ${service.address} (try ${service.address}/docs), with the API key\n  ${key}\nEnd it with Ctrl-C.\n`,
+      `\nIt runs on at ${service.address} (try ${service.address}/docs), with the API key\n  ${local.apiKey}\nEnd it with Ctrl-C.\n`,
     );
     await new Promise<void>((resolve) => {
       process.once('SIGINT', () => resolve());

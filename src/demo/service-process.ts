@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url));
+const EXTENSION = extname(import.meta.url);
+const CLI = fileURLToPath(new URL(`../cli${EXTENSION}`, import.meta.url));
+/** How Node.js runs the program, as `npm start` does: as it is written, or as it was built. */
+const PROGRAM = ['--max-semi-space-size=32', ...(EXTENSION === '.ts' ? ['--import', 'tsx', CLI] : [CLI])];
 const READY_MS_MAX = 30_000;
 const COMMAND_MS_MAX = 60_000;
 const LOG_SHOWN_MAX = 2_000;
@@ -19,7 +23,7 @@ export class ServiceProcess {
     readonly environment: Environment,
     readonly logFile: string,
     /** What Node.js is given to run. */
-    readonly program: readonly string[] = ['--import', 'tsx', CLI],
+    readonly program: readonly string[] = PROGRAM,
     /** What runs Node.js, such as a command that enters a network namespace. */
     readonly within: readonly string[] = [],
   ) {}
@@ -76,7 +80,7 @@ export function runKvitt<T>(
   environment: Environment,
 ): Promise<{ code: number; answer: T }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', CLI, ...arguments_, '--json'], {
+    const child = spawn(process.execPath, [...PROGRAM, ...arguments_, '--json'], {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: COMMAND_MS_MAX,

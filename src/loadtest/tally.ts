@@ -1,11 +1,11 @@
 /** Adds up what generators tell. */
 import type { Histogram } from 'hdr-histogram-js';
+import { quantileOf } from './buckets.ts';
 import { MoneyCalls } from './call-log.ts';
 import { newHistogram, pack, percentilesOf, unpack } from './latencies.ts';
 import type { Ended, Journeys, Piece } from './messages.ts';
 import type { SecondPiece } from './recorder.ts';
 import {
-  bucketFrom,
   type Counts,
   type OperationResult,
   OUTCOMES,
@@ -130,15 +130,8 @@ function sorted(buckets: Buckets): [number, number][] {
   return [...buckets].sort(([a], [b]) => a - b);
 }
 
-/** The upper end of the bucket that it falls into, ms: at most 4.4 per cent too high. 0: nothing was counted. */
 function quantile(buckets: Buckets, share: number, msMax: number): number {
-  const total = [...buckets.values()].reduce((sum, calls) => sum + calls, 0);
-  let seen = 0;
-  for (const [bucket, calls] of sorted(buckets)) {
-    seen += calls;
-    if (seen >= share * total) return Math.min(msMax, bucketFrom(bucket + 1) / 1000);
-  }
-  return 0;
+  return Math.min(msMax, quantileOf(sorted(buckets), share));
 }
 
 function percentilesOfBuckets(buckets: Buckets, max: number): SecondResult['latencyMs'] {

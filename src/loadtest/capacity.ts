@@ -1,0 +1,184 @@
+/**
+ * The highest rate at which a target is met: doubled until it is missed, then halved in between. One search says little
+ * on a machine that does other things, too; several of them give an interval.
+ */
+import { mergePairs, quantileOf } from './buckets.ts';
+import type { RunResult } from './result.ts';
+import { OUTCOMES } from './result.ts';
+
+export interface CapacityTarget {
+  readonly p99Ms: number;
+  /** Of all calls; see `RunResult.errorShare`. */
+  readonly errorShare: number;
+}
+
+export interface CapacityPlan {
+  readonly target: CapacityTarget;
+  /** Journeys a second to begin with. */
+  readonly from: number;
+  /** Not beyond this. */
+  readonly max: number;
+  /** A search ends when the rate is known to this share of it. */
+  readonly tolerance: number;
+  readonly searches: number;
+  /** Seconds at the beginning of each run that do not count. */
+  readonly warmUpSeconds: number;
+}
+
+/** One run at one rate. */
+export interface Trial {
+  /** Journeys a second. */
+  readonly rate: number;
+  /** Calls a second that were answered. */
+  readonly callsPerSecond: number;
+  readonly p99Ms: number;
+  readonly errorShare: number;
+  /** The generator was in time. */
+  readonly valid: boolean;
+  readonly met: boolean;
+}
+
+export interface Search {
+  /** Journeys a second that met the target; 0: not even the lowest that was tried. */
+  readonly rate: number;
+  /** The calls a second of that run. */
+  readonly callsPerSecond: number;
+  /** generator: more could not be sent; there may be more capacity than this. */
+  readonly endedBy: 'target' | 'generator' | 'max';
+  readonly trials: readonly Trial[];
+}
+
+export interface CapacityResult {
+  readonly object: 'capacity';
+  readonly version: 1;
+  readonly startedAt: string;
+  readonly scenario: string;
+  readonly plan: CapacityPlan;
+  readonly machine: RunResult['machine'];
+  /** Median of the searches, journeys a second. */
+  readonly rate: number;
+  /** Calls a second at that. */
+  readonly callsPerSecond: number;
+  /** Of the mean rate by Student's t, 95 per cent; null: there was one search only. */
+  readonly interval: { readonly low: number; readonly high: number } | null;
+  readonly searches: readonly Search[];
+  /** Whether every run found the ledger as it must be; those after one that did not were not made. */
+  readonly ledgerOk: boolean;
+  readonly faults: readonly string[];
+}
+
+/** Two-sided 95 per cent quantiles of Student's t, by degrees of freedom from 1; then the normal distribution's. */
+const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
+const T_LIMIT = 1.96;
+const RATE_LOWEST = 1;
+/** Later searches begin around what those before have found. */
+const NARROW = 1.5;
+
+export class LedgerBroken extends Error {
+  constructor(readonly faults: readonly string[]) {
+    super('the ledger does not hold what was acknowledged');
+  }
+}
+
+/** What of a run counts for the target: all but its beginning. */
+export function trialOf(result: RunResult, rate: number, { target, warmUpSeconds }: CapacityPlan): Trial {
+  const seconds = result.timeline.filter(({ at }) => at >= warmUpSeconds);
+  let [all, answered] = [0, 0];
+  for (const { counts } of seconds) {
+    for (const outcome of OUTCOMES) all += counts[outcome];
+    answered += counts.ok + counts.declined;
+  }
+  const p99Ms = quantileOf(mergePairs(seconds.map(({ latencies }) => latencies)), 0.99);
+  const errorShare = all === 0 ? 1 : (all - answered) / all;
+  return {
+    rate,
+    callsPerSecond: answered / Math.max(1, result.seconds - warmUpSeconds),
+    p99Ms,
+    errorShare,
+    valid: result.validity.valid,
+    met: p99Ms <= target.p99Ms && errorShare <= target.errorShare,
+  };
+}
+
+/** `attempt` runs the scenario at a rate. @throws LedgerBroken as soon as money is lost or doubled. */
+export async function search(
+  plan: CapacityPlan,
+  attempt: (rate: number) => Promise<Trial>,
+  around: number | null = null,
+): Promise<Search> {
+  const trials: Trial[] = [];
+  const attemptAt = async (rate: number) => {
+    const trial = await attempt(rate);
+    trials.push(trial);
+    return trial;
+  };
+  let met: Trial | null = null;
+  const end = (endedBy: Search['endedBy']): Search => {
+    return { rate: met?.rate ?? 0, callsPerSecond: met?.callsPerSecond ?? 0, endedBy, trials };
+  };
+  let missed = Number.POSITIVE_INFINITY;
+  let rate = Math.min(plan.max, around === null ? plan.from : around / NARROW);
+  for (;;) {
+    const trial = await attemptAt(rate);
+    if (trial.met) {
+      met = trial;
+      if (rate >= plan.max) return end('max');
+    } else {
+      // A generator that is late makes latencies look worse than they are.
+      if (!trial.valid) return end('generator');
+      missed = rate;
+    }
+    const low: number = met?.rate ?? 0;
+    if (missed - low <= plan.tolerance * missed || missed <= RATE_LOWEST) return end('target');
+    if (missed === Number.POSITIVE_INFINITY) rate = Math.min(plan.max, low * (around === null ? 2 : NARROW));
+    else rate = low === 0 ? missed / 2 : (low + missed) / 2;
+  }
+}
+
+/** Several searches, and what they say together. */
+export async function findCapacity(
+  plan: CapacityPlan,
+  run: (rate: number) => Promise<RunResult>,
+): Promise<Pick<CapacityResult, 'rate' | 'callsPerSecond' | 'interval' | 'searches' | 'ledgerOk' | 'faults'>> {
+  const searches: Search[] = [];
+  const attempt = async (rate: number) => {
+    const result = await run(rate);
+    if (!result.ledger.ok) throw new LedgerBroken(result.ledger.faults);
+    return trialOf(result, rate, plan);
+  };
+  let faults: readonly string[] = [];
+  try {
+    for (let index = 0; index < plan.searches; index++) {
+      searches.push(await search(plan, attempt, searches.at(-1)?.rate || null));
+    }
+  } catch (error) {
+    if (!(error instanceof LedgerBroken)) throw error;
+    faults = error.faults;
+  }
+  const rates = searches.map(({ rate }) => rate);
+  return {
+    rate: median(rates),
+    callsPerSecond: median(searches.map(({ callsPerSecond }) => callsPerSecond)),
+    interval: intervalOf(rates),
+    searches,
+    ledgerOk: faults.length === 0,
+    faults,
+  };
+}
+
+/** null: one value says nothing about the next. */
+export function intervalOf(values: readonly number[]): CapacityResult['interval'] {
+  const count = values.length;
+  if (count < 2) return null;
+  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
+  const half = (T[count - 2] ?? T_LIMIT) * Math.sqrt(variance / count);
+  return { low: Math.max(0, mean - half), high: mean + half };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return 0;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
