@@ -129,7 +129,8 @@ export async function search(
       missed = rate;
     }
     const low: number = met?.rate ?? 0;
-    if (missed - low <= plan.tolerance * missed || missed <= RATE_LOWEST) return end('target');
+    const isKnown = missed - low <= plan.tolerance * missed || missed <= RATE_LOWEST;
+    if (missed < Number.POSITIVE_INFINITY && isKnown) return end('target');
     if (missed === Number.POSITIVE_INFINITY) rate = Math.min(plan.max, low * (around === null ? 2 : NARROW));
     else rate = low === 0 ? missed / 2 : (low + missed) / 2;
   }

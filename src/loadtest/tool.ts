@@ -38,7 +38,6 @@ export interface LocalTarget extends Target {
 export interface ToolParts {
   startLocal(): Promise<LocalTarget>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  print(value: unknown, output: { readonly json?: boolean }, text: () => string): void;
   table(head: readonly string[], rows: readonly (readonly string[])[], align: string): string;
 }
 
@@ -98,7 +97,7 @@ export function loadTestCommand(parts: ToolParts): Command {
   return tool;
 }
 
-function addScenarios(tool: Command, { print, table, ...parts }: ToolParts): void {
+function addScenarios(tool: Command, parts: ToolParts): void {
   tool
     .command('scenarios')
     .description('the scenarios that come with it')
@@ -108,14 +107,14 @@ function addScenarios(tool: Command, { print, table, ...parts }: ToolParts): voi
         ...[name, profile.kind, `${Math.round(secondsOf(profile))} s`],
         ...[profile.kind === 'closed' ? `${profile.users} users` : `${peakOf(profile)}/s`, description],
       ]);
-      print(SCENARIOS, flags, () => table(['name', 'profile', 'time', 'peak', 'what it is'], rows, 'llrrl'));
+      print(SCENARIOS, flags, () => parts.table(['name', 'profile', 'time', 'peak', 'what it is'], rows, 'llrrl'));
     });
   target(tool.command('prepare <scenario> <run>'))
     .description('open and fill the accounts of a scenario under a name, for other tools')
     .action(async (name: string, run: string, flags: TargetFlags) => {
       if (!/^[a-z0-9]{1,32}$/.test(run)) throw new Error('The name is 1 to 32 lower-case letters and digits.');
       const scenario = await findScenario(name);
-      await withTarget({ print, table, ...parts }, flags, async ({ addresses, apiKey }) => {
+      await withTarget(parts, flags, async ({ addresses, apiKey }) => {
         const line = new Live(process.stderr);
         const client = new KvittClient({ targets: fixedTargets(addresses), apiKey });
         await populate(client, { run, scenario }, (progress) => line.population(progress));
@@ -152,7 +151,7 @@ async function runOnce(parts: ToolParts, name: string, flags: LoadFlags): Promis
   await withTarget(parts, flags, async (at) => {
     const result = await carryOut(scenario, at, flags, new Live(process.stderr));
     const files = await writeRun(flags.out, result);
-    parts.print(result, flags, () => `${JSON.stringify(result.ledger)}\n`);
+    print(result, flags, () => `${JSON.stringify(result.ledger)}\n`);
     for (const file of files) process.stderr.write(`written: ${file}\n`);
     process.exitCode = exitOf(result);
   });
@@ -180,7 +179,7 @@ async function runCapacity(parts: ToolParts, name: string, flags: CapacityFlags)
     const about = { startedAt, scenario: scenario.name, plan, machine: machine() };
     const result: CapacityResult = { object: 'capacity', version: 1, ...about, ...found };
     const file = await writeJson(flags.out, `capacity-${scenario.name}-${stamp(startedAt)}.json`, result);
-    parts.print(result, flags, () => `${result.rate} ${result.callsPerSecond}\n`);
+    print(result, flags, () => `${result.rate} ${result.callsPerSecond}\n`);
     process.stderr.write(`written: ${file}\n`);
     process.exitCode = result.ledgerOk ? EXIT.ok : EXIT.broken;
   });
@@ -266,6 +265,11 @@ function queueOf({ queueUrl, queueEndpoint, queueRegion }: TargetFlags): QueueTa
 function exitOf({ ledger, validity }: RunResult): number {
   if (!ledger.ok) return EXIT.broken;
   return validity.valid ? EXIT.ok : EXIT.invalid;
+}
+
+/** As it is in the files, which these commands read again. */
+function print(value: unknown, { json }: { readonly json?: boolean }, text: () => string): void {
+  process.stdout.write(json ? `${JSON.stringify(value)}\n` : text());
 }
 
 /** Of a time, as part of a file's name. */
