@@ -95,7 +95,20 @@ describe('kvitt loadtest run', () => {
 
 describe('kvitt loadtest capacity', () => {
   it('finds the highest rate of those it may try, with an interval', async () => {
-    const limits = ['--max', '30', '--rate', '10', '--seconds', '3', '--searches', '2', '--p99-ms', '5000'];
+    const limits = [
+      '--max',
+      '30',
+      '--rate',
+      '30',
+      '--seconds',
+      '2',
+      '--warm-up',
+      '0.5',
+      '--searches',
+      '2',
+      '--p99-ms',
+      '9000',
+    ];
     const { code, stdout, stderr } = await loadtest(['capacity', scenario, '--json', ...limits]);
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ object: 'capacity', rate: 30, ledgerOk: true });
