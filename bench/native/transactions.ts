@@ -1,0 +1,163 @@
+import { type ClientSession, type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
+import { transactionIdOf } from '../../src/payments/ids.ts';
+import {
+  type BalanceView,
+  type Page,
+  type PageQuery,
+  type PaymentFilter,
+  PaymentsError,
+  type StatementFilter,
+  type StatementLine,
+} from '../../src/payments/types.ts';
+import type { NativeAccounts } from './accounts.ts';
+import { idAt, type PaymentDocument, statementLine, type TransactionDocument } from './documents.ts';
+import type { Limiter } from './limiter.ts';
+import { rejectedDocument, type Settles, type Work } from './work.ts';
+
+const DUPLICATE_KEY = 11_000;
+const OPTIONS = {
+  readConcern: { level: 'snapshot' },
+  writeConcern: { w: 'majority', journal: true },
+  readPreference: 'primary',
+} as const;
+
+/** The payment, or a balance, is not what it was thought to be. */
+class Mismatch extends Error {}
+
+/** Writes and reads what requests have done. Each is one document, whose unique key makes sure that it is done once. */
+export class NativeTransactions {
+  readonly collection: Collection<TransactionDocument>;
+
+  constructor(
+    readonly db: Db,
+    readonly accounts: NativeAccounts,
+    readonly limiter: Limiter,
+  ) {
+    this.collection = db.collection('transactions');
+  }
+
+  async createIndexes(): Promise<void> {
+    await this.collection.createIndex({ key: 1 }, { unique: true });
+    await this.collection.createIndex({ accounts: 1, _id: -1 });
+  }
+
+  /**
+   * Answers what is kept under the key: this, as carried out or rejected, or what was there before. Null: things have
+   * changed meanwhile, and it must be planned again.
+   */
+  write(work: Work): Promise<TransactionDocument | null> {
+    return this.limiter.run(() =>
+      this.db.client.withSession(async (session) => {
+        try {
+          if (await this.#carryOut(work, session)) return work.document;
+          return await this.#reject(work, session);
+        } catch (error) {
+          if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
+          // After the error in causal order, so that it sees what was in its way, and only once that is durable.
+          return this.collection.findOne({ key: work.document.key }, { session });
+        }
+      }),
+    );
+  }
+
+  async #carryOut({ document, changes, settles }: Work, session: ClientSession): Promise<boolean> {
+    if (changes.length === 0) {
+      await this.collection.insertOne(document, { session });
+      return true;
+    }
+    try {
+      await session.withTransaction(async () => {
+        await this.collection.insertOne(document, { session });
+        if (settles) await this.#settle(document.about!, settles, session);
+        if (!(await this.accounts.change(changes, session))) throw new Mismatch();
+      }, OPTIONS);
+      return true;
+    } catch (error) {
+      if (error instanceof Mismatch) return false;
+      throw error;
+    }
+  }
+
+  async #settle(_id: string, { before, after }: Settles, session: ClientSession): Promise<void> {
+    const { matchedCount } = await this.collection.updateOne(
+      { _id, 'state.by': before.by },
+      { $set: { state: after } },
+      { session },
+    );
+    if (matchedCount === 0) throw new Mismatch();
+  }
+
+  /** Decides against it by the balances of one moment, if these are against it, and keeps that under its key. */
+  #reject({ document, changes }: Work, session: ClientSession): Promise<TransactionDocument | null> {
+    return session.withTransaction(async () => {
+      const reason = await this.accounts.reasonAgainst(changes, session);
+      if (reason === null) return null;
+      const rejected = rejectedDocument(document, reason);
+      await this.collection.insertOne(rejected, { session });
+      return rejected;
+    }, OPTIONS);
+  }
+
+  async payment(id: string): Promise<PaymentDocument> {
+    const _id = transactionIdOf(id);
+    const found = _id && (await this.collection.findOne({ _id, kind: 'payment' }));
+    if (found) return found as PaymentDocument;
+    throw new PaymentsError('not_found', `there is no payment ${id}`);
+  }
+
+  async listPayments(filter: PaymentFilter, page: PageQuery): Promise<Page<PaymentDocument>> {
+    const { status, account, reference, currency, createdFrom, createdTo } = filter;
+    const wanted: Filter<TransactionDocument> = {
+      kind: 'payment',
+      ...(account === undefined ? {} : { accounts: account }),
+      ...(status === undefined ? {} : { 'state.status': status }),
+      ...(reference === undefined ? {} : { reference }),
+      ...(currency === undefined ? {} : { 'payment.currency': currency }),
+      ...between(createdFrom, createdTo),
+    };
+    const found = await this.#page(wanted, page, transactionIdOf);
+    return found as Page<PaymentDocument>;
+  }
+
+  async statement(now: BalanceView, filter: StatementFilter, page: PageQuery): Promise<Page<StatementLine>> {
+    const { account: id } = now;
+    const { kind, direction, createdFrom, createdTo } = filter;
+    const amount = direction && { amount: direction === 'debit' ? { $lt: 0n } : { $gt: 0n } };
+    const wanted: Filter<TransactionDocument> = {
+      accounts: id,
+      postings: { $elemMatch: { account: id, ...amount } },
+      ...(kind === undefined ? {} : { kind: kind as TransactionDocument['kind'] }),
+      ...between(createdFrom, createdTo),
+    };
+    const { data, hasMore } = await this.#page(wanted, page, idAt);
+    return { data: data.map((document) => statementLine(now, document)), hasMore };
+  }
+
+  /** Newest first. One more than asked for is read, to know whether there is more. */
+  async #page(
+    filter: Filter<TransactionDocument>,
+    { limit, startingAfter, endingBefore }: PageQuery,
+    idOf: (cursor: string) => string | null,
+  ): Promise<Page<TransactionDocument>> {
+    const cursor = startingAfter ?? endingBefore;
+    const id = cursor === undefined ? null : idOf(cursor);
+    if (cursor !== undefined && id === null) {
+      throw new PaymentsError('invalid_cursor', `the cursor ${cursor} names nothing in this list`);
+    }
+    const isUp = endingBefore !== undefined;
+    // An id of which only the beginning is known is below all that have this beginning, and this with a g above them.
+    const beyond = id === null ? {} : { _id: isUp ? { $gt: `${id}g` } : { $lt: id } };
+    const found = await this.collection
+      .find({ ...filter, ...beyond })
+      .sort({ _id: isUp ? 1 : -1 })
+      .limit(limit + 1)
+      .toArray();
+    const data = found.slice(0, limit);
+    return { data: isUp ? data.reverse() : data, hasMore: found.length > limit };
+  }
+}
+
+function between(from: Date | undefined, to: Date | undefined): { at?: { $gte?: Date; $lte?: Date } } {
+  if (from === undefined && to === undefined) return {};
+  return { at: { ...(from && { $gte: from }), ...(to && { $lte: to }) } };
+}
