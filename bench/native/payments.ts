@@ -24,11 +24,9 @@ import {
 } from '../../src/payments/types.ts';
 import { NativeAccounts } from './accounts.ts';
 import { type PaymentDocument, paymentView, type TransactionDocument } from './documents.ts';
-import { Limiter } from './limiter.ts';
 import { NativeTransactions } from './transactions.ts';
 import { type FollowKind, firstState, followWork, paymentWork, type Work } from './work.ts';
 
-const TRANSACTIONS_AT_ONCE = 64;
 const TRIES_MAX = 100;
 const NOTHING = { held: 0n, captured: 0n, refunded: 0n };
 
@@ -40,9 +38,9 @@ export class NativePayments implements Payments {
   readonly accounts: NativeAccounts;
   readonly transactions: NativeTransactions;
 
-  constructor(db: Db, transactionsAtOnce = TRANSACTIONS_AT_ONCE) {
+  constructor(db: Db) {
     this.accounts = new NativeAccounts(db);
-    this.transactions = new NativeTransactions(db, this.accounts, new Limiter(transactionsAtOnce));
+    this.transactions = new NativeTransactions(db, this.accounts);
   }
 
   createAccount(request: CreateAccount): Promise<{ account: AccountView; created: boolean }> {

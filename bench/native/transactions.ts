@@ -1,5 +1,6 @@
 import { type ClientSession, type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
 import { transactionIdOf } from '../../src/payments/ids.ts';
+import { isOutside } from '../../src/payments/outside.ts';
 import {
   type BalanceView,
   type Page,
@@ -11,9 +12,12 @@ import {
 } from '../../src/payments/types.ts';
 import type { NativeAccounts } from './accounts.ts';
 import { idAt, type PaymentDocument, statementLine, type TransactionDocument } from './documents.ts';
-import type { Limiter } from './limiter.ts';
+import { Lanes } from './lanes.ts';
+import { Limiter } from './limiter.ts';
 import { rejectedDocument, type Settles, type Work } from './work.ts';
 
+/** Below the size of the pool, so that none that has begun waits for a connection. */
+const TRANSACTIONS_AT_ONCE = 64;
 const DUPLICATE_KEY = 11_000;
 const OPTIONS = {
   readConcern: { level: 'snapshot' },
@@ -21,17 +25,21 @@ const OPTIONS = {
   readPreference: 'primary',
 } as const;
 
-/** The payment, or a balance, is not what it was thought to be. */
-class Mismatch extends Error {}
+/** A balance is too low or too high, or there is no such account. */
+class Refused extends Error {}
+
+/** The payment is not as it was when this was planned. */
+class Stale extends Error {}
 
 /** Writes and reads what requests have done. Each is one document, whose unique key makes sure that it is done once. */
 export class NativeTransactions {
   readonly collection: Collection<TransactionDocument>;
+  readonly #lanes = new Lanes();
+  readonly #limiter = new Limiter(TRANSACTIONS_AT_ONCE);
 
   constructor(
     readonly db: Db,
     readonly accounts: NativeAccounts,
-    readonly limiter: Limiter,
   ) {
     this.collection = db.collection('transactions');
   }
@@ -46,36 +54,41 @@ export class NativeTransactions {
    * changed meanwhile, and it must be planned again.
    */
   write(work: Work): Promise<TransactionDocument | null> {
-    return this.limiter.run(() =>
-      this.db.client.withSession(async (session) => {
-        try {
-          if (await this.#carryOut(work, session)) return work.document;
-          return await this.#reject(work, session);
-        } catch (error) {
-          if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
-          // After the error in causal order, so that it sees what was in its way, and only once that is durable.
-          return this.collection.findOne({ key: work.document.key }, { session });
-        }
-      }),
-    );
+    return this.db.client.withSession(async (session) => {
+      try {
+        return await this.#carryOut(work, session);
+      } catch (error) {
+        if (error instanceof Stale) return null;
+        if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
+        // After the error in causal order, so that it sees what was in its way, and only once that is durable.
+        return this.collection.findOne({ key: work.document.key }, { session });
+      }
+    });
   }
 
-  async #carryOut({ document, changes, settles }: Work, session: ClientSession): Promise<boolean> {
+  async #carryOut(work: Work, session: ClientSession): Promise<TransactionDocument | null> {
+    const { document, changes, settles } = work;
     if (changes.length === 0) {
       await this.collection.insertOne(document, { session });
-      return true;
+      return document;
     }
     try {
-      await session.withTransaction(async () => {
+      await this.#transaction(work, session, async () => {
         await this.collection.insertOne(document, { session });
         if (settles) await this.#settle(document.about!, settles, session);
-        if (!(await this.accounts.change(changes, session))) throw new Mismatch();
-      }, OPTIONS);
-      return true;
+        if (!(await this.accounts.change(changes, session))) throw new Refused();
+      });
+      return document;
     } catch (error) {
-      if (error instanceof Mismatch) return false;
+      if (error instanceof Refused) return this.#reject(work, session);
       throw error;
     }
+  }
+
+  /** Transactions of this process that would conflict take turns: each conflict aborts one, which tries again later. */
+  #transaction<T>({ changes }: Work, session: ClientSession, body: () => Promise<T>): Promise<T> {
+    const lanes = changes.map(({ account }) => account).filter((account) => !isOutside(account));
+    return this.#lanes.run(lanes, () => this.#limiter.run(() => session.withTransaction(body, OPTIONS)));
   }
 
   async #settle(_id: string, { before, after }: Settles, session: ClientSession): Promise<void> {
@@ -84,18 +97,19 @@ export class NativeTransactions {
       { $set: { state: after } },
       { session },
     );
-    if (matchedCount === 0) throw new Mismatch();
+    if (matchedCount === 0) throw new Stale();
   }
 
   /** Decides against it by the balances of one moment, if these are against it, and keeps that under its key. */
-  #reject({ document, changes }: Work, session: ClientSession): Promise<TransactionDocument | null> {
-    return session.withTransaction(async () => {
+  #reject(work: Work, session: ClientSession): Promise<TransactionDocument | null> {
+    const { document, changes } = work;
+    return this.#transaction(work, session, async () => {
       const reason = await this.accounts.reasonAgainst(changes, session);
       if (reason === null) return null;
       const rejected = rejectedDocument(document, reason);
       await this.collection.insertOne(rejected, { session });
       return rejected;
-    }, OPTIONS);
+    });
   }
 
   async payment(id: string): Promise<PaymentDocument> {
