@@ -10,7 +10,15 @@ import {
   PaymentsError,
   type TrialBalanceRow,
 } from '../../src/payments/types.ts';
-import { type AccountDocument, accountView, balanceView } from './documents.ts';
+import {
+  ACCOUNT_IDS,
+  type AccountDocument,
+  accountDocumentId,
+  accountView,
+  balanceView,
+  LEDGER,
+  type StoredDocument,
+} from './documents.ts';
 
 /** A change of one account by a transaction. */
 export interface Change {
@@ -32,19 +40,19 @@ export class NativeAccounts {
   readonly collection: Collection<AccountDocument>;
 
   constructor(readonly db: Db) {
-    this.collection = db.collection('accounts');
+    this.collection = db.collection(LEDGER);
   }
 
   async create(request: CreateAccount): Promise<{ account: AccountView; created: boolean }> {
     const wanted = documentOf(request);
-    const parts = partIdsOf(request.id).map((_id) => ({ ...wanted, _id, of: wanted._id }));
+    const parts = partIdsOf(request.id).map((_id) => ({ ...wanted, _id }));
     if (parts.length > 0) await this.#insertMissing(parts);
     if (await this.#insertMissing([wanted])) return { account: accountView(wanted), created: true };
-    const account = await this.get(wanted._id);
+    const account = await this.get(request.id);
     const isSame =
       account.currency === wanted.currency && account.minBalance === wanted.min && account.maxBalance === wanted.max;
     if (isSame) return { account, created: false };
-    throw new PaymentsError('account_exists', `account ${wanted._id} exists already, with another currency or limits`);
+    throw new PaymentsError('account_exists', `account ${request.id} exists already, with another currency or limits`);
   }
 
   /** Was any of them missing? */
@@ -58,7 +66,7 @@ export class NativeAccounts {
   }
 
   async get(id: string): Promise<AccountView> {
-    const found = await this.collection.findOne({ _id: id });
+    const found = await this.collection.findOne({ _id: accountDocumentId(id) });
     if (found) return accountView(found);
     throw new PaymentsError('not_found', `there is no account ${id}`);
   }
@@ -79,18 +87,18 @@ export class NativeAccounts {
 
   /** The documents of each account. */
   async #read(ids: readonly string[], session: ClientSession): Promise<Map<string, AccountDocument[]>> {
-    const all = ids.flatMap((id) => [id, ...partIdsOf(id)]);
+    const all = ids.flatMap((id) => [accountDocumentId(id), ...partIdsOf(id)]);
     const found = new Map<string, AccountDocument[]>();
     for (const document of await this.collection.find({ _id: { $in: all } }, { session }).toArray()) {
-      const id = document.of ?? document._id;
-      found.set(id, [...(found.get(id) ?? []), document]);
+      const { account } = document;
+      found.set(account, [...(found.get(account) ?? []), document]);
     }
     return found;
   }
 
   async trialBalance(): Promise<TrialBalanceRow[]> {
     const ofAccount = {
-      _id: { $ifNull: ['$of', '$_id'] },
+      _id: '$account',
       currency: { $first: '$currency' },
       posted: { $sum: '$posted' },
     };
@@ -100,7 +108,12 @@ export class NativeAccounts {
       credit: { $sum: { $max: ['$posted', 0n] } },
       accounts: { $sum: 1 },
     };
-    const stages = [{ $group: ofAccount }, { $group: ofCurrency }, { $sort: { _id: 1 } }];
+    const stages = [
+      { $match: { _id: ACCOUNT_IDS } },
+      { $group: ofAccount },
+      { $group: ofCurrency },
+      { $sort: { _id: 1 } },
+    ];
     type Sums = { _id: string; debit: bigint; credit: bigint; accounts: number };
     const rows = await this.db.client.withSession(SNAPSHOT, (session) =>
       this.collection.aggregate<Sums>(stages, { session, allowDiskUse: true }).toArray(),
@@ -114,12 +127,6 @@ export class NativeAccounts {
         accounts,
       };
     });
-  }
-
-  /** All in one command. False: at least one of them cannot be, and the transaction must be aborted. */
-  async change(changes: readonly Change[], session: ClientSession): Promise<boolean> {
-    const { matchedCount } = await this.collection.bulkWrite(changes.map(operationOf), { session });
-    return matchedCount === changes.length;
   }
 
   /** Why changes cannot be carried out; null: they can. Throws {@link LedgerError} when they never could. */
@@ -150,7 +157,8 @@ function documentOf({ id, currency, minBalance, maxBalance, metadata = {} }: Cre
     throw new LedgerError('invalid_command', 'the peer keeps no limits of accounts of the outside', { account: id });
   }
   return {
-    _id: id,
+    _id: accountDocumentId(id),
+    account: id,
     currency,
     posted: 0n,
     held: 0n,
@@ -165,20 +173,24 @@ function documentOf({ id, currency, minBalance, maxBalance, metadata = {} }: Cre
 }
 
 /** No account has such an id of its own. */
-function partIdsOf(id: string): string[] {
-  return isOutside(id) ? Array.from({ length: PARTS }, (_, part) => `${id}#${part}`) : [];
+function partId(account: string, part: number): string {
+  return `${accountDocumentId(account)}#${part}`;
 }
 
-function operationOf({ account, currency, posted, held }: Change): AnyBulkWriteOperation<AccountDocument> {
+function partIdsOf(id: string): string[] {
+  return isOutside(id) ? Array.from({ length: PARTS }, (_, part) => partId(id, part)) : [];
+}
+
+/** Matches its document only if it can be carried out. */
+export function changeOperation({ account, currency, posted, held }: Change): AnyBulkWriteOperation<StoredDocument> {
   const taken = held - posted;
   const filter = {
-    _id: isOutside(account) ? `${account}#${Math.floor(Math.random() * PARTS)}` : account,
+    _id: isOutside(account) ? partId(account, Math.floor(Math.random() * PARTS)) : accountDocumentId(account),
     currency,
     ...(taken > 0n ? { spendable: { $gte: taken } } : {}),
     ...(posted > 0n ? { receivable: { $gte: posted } } : {}),
   };
-  // Of an account that is only looked for, nothing changes: it is found, and not written.
-  const isRead = posted === 0n && held === 0n;
-  const entries = isRead ? 0n : 1n;
+  // An account that is only looked for is found and not written, as nothing about it changes.
+  const entries = posted === 0n && held === 0n ? 0n : 1n;
   return { updateOne: { filter, update: { $inc: { posted, held, spendable: -taken, receivable: -posted, entries } } } };
 }

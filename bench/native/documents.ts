@@ -3,11 +3,19 @@ import type { CommandKind, RejectionReason } from '../../src/ledger/types.ts';
 import { paymentId } from '../../src/payments/ids.ts';
 import type { AccountView, BalanceView, PaymentStatus, PaymentView, StatementLine } from '../../src/payments/types.ts';
 
-/** An account, or a part of one: see {@link partsOf}. */
+/** Holds accounts and transactions alike, so that one command can write all that a transaction does. */
+export const LEDGER = 'ledger';
+
+/** Account documents are those whose ids begin so. */
+const ACCOUNT = 'account/';
+export const ACCOUNT_IDS = { $gte: ACCOUNT, $lt: 'account0' } as const;
+
+/** An account, or a part of one. */
 export interface AccountDocument {
+  /** Of the account: `account/` and its id. */
   _id: string;
-  /** Of a part: the account. */
-  of?: string;
+  /** The id of the account, also of its parts. */
+  account: string;
   currency: string;
   posted: bigint;
   held: bigint;
@@ -67,11 +75,18 @@ export interface TransactionDocument {
   about?: string;
 }
 
+/** Either of them. */
+export type StoredDocument = { _id: string } & Partial<Omit<AccountDocument & TransactionDocument, '_id'>>;
+
 export type PaymentDocument = TransactionDocument & Required<Pick<TransactionDocument, 'payment' | 'state'>>;
 
-export function accountView({ _id, currency, min, max, metadata, created_at }: AccountDocument): AccountView {
+export function accountDocumentId(account: string): string {
+  return ACCOUNT + account;
+}
+
+export function accountView({ account, currency, min, max, metadata, created_at }: AccountDocument): AccountView {
   const limits = { minBalance: min, maxBalance: max };
-  return { id: _id, currency, book: 0, status: 'open', ...limits, metadata, createdAt: created_at };
+  return { id: account, currency, book: 0, status: 'open', ...limits, metadata, createdAt: created_at };
 }
 
 /** `parts`: at least one. */

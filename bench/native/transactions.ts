@@ -1,4 +1,11 @@
-import { type ClientSession, type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
+import {
+  type AnyBulkWriteOperation,
+  type ClientSession,
+  type Collection,
+  type Db,
+  type Filter,
+  MongoServerError,
+} from 'mongodb';
 import { transactionIdOf } from '../../src/payments/ids.ts';
 import { isOutside } from '../../src/payments/outside.ts';
 import {
@@ -10,8 +17,15 @@ import {
   type StatementFilter,
   type StatementLine,
 } from '../../src/payments/types.ts';
-import type { NativeAccounts } from './accounts.ts';
-import { idAt, type PaymentDocument, statementLine, type TransactionDocument } from './documents.ts';
+import { changeOperation, type NativeAccounts } from './accounts.ts';
+import {
+  idAt,
+  LEDGER,
+  type PaymentDocument,
+  type StoredDocument,
+  statementLine,
+  type TransactionDocument,
+} from './documents.ts';
 import { Lanes } from './lanes.ts';
 import { Limiter } from './limiter.ts';
 import { rejectedDocument, type Settles, type Work } from './work.ts';
@@ -25,15 +39,16 @@ const OPTIONS = {
   readPreference: 'primary',
 } as const;
 
-/** A balance is too low or too high, or there is no such account. */
-class Refused extends Error {}
+/** Not all that was to be changed was as it had to be. */
+class Mismatch extends Error {}
 
-/** The payment is not as it was when this was planned. */
-class Stale extends Error {}
+/** What was to be inserted stands already, by an attempt of whose commit nothing was heard. */
+class Standing extends Error {}
 
-/** Writes and reads what requests have done. Each is one document, whose unique key makes sure that it is done once. */
+/** Carries requests out, and reads what they have done. Each is one document, whose unique key makes it happen once. */
 export class NativeTransactions {
   readonly collection: Collection<TransactionDocument>;
+  readonly #ledger: Collection<StoredDocument>;
   readonly #lanes = new Lanes();
   readonly #limiter = new Limiter(TRANSACTIONS_AT_ONCE);
 
@@ -41,12 +56,14 @@ export class NativeTransactions {
     readonly db: Db,
     readonly accounts: NativeAccounts,
   ) {
-    this.collection = db.collection('transactions');
+    this.collection = db.collection(LEDGER);
+    this.#ledger = db.collection(LEDGER);
   }
 
   async createIndexes(): Promise<void> {
-    await this.collection.createIndex({ key: 1 }, { unique: true });
-    await this.collection.createIndex({ accounts: 1, _id: -1 });
+    await this.collection.createIndex({ key: 1 }, { unique: true, sparse: true });
+    const ofTransactions = { accounts: { $exists: true } };
+    await this.collection.createIndex({ accounts: 1, _id: -1 }, { partialFilterExpression: ofTransactions });
   }
 
   /**
@@ -58,8 +75,7 @@ export class NativeTransactions {
       try {
         return await this.#carryOut(work, session);
       } catch (error) {
-        if (error instanceof Stale) return null;
-        if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
+        if (!(error instanceof Standing) && !isDuplicateKey(error)) throw error;
         // After the error in causal order, so that it sees what was in its way, and only once that is durable.
         return this.collection.findOne({ key: work.document.key }, { session });
       }
@@ -67,20 +83,21 @@ export class NativeTransactions {
   }
 
   async #carryOut(work: Work, session: ClientSession): Promise<TransactionDocument | null> {
-    const { document, changes, settles } = work;
+    const { document, changes } = work;
     if (changes.length === 0) {
       await this.collection.insertOne(document, { session });
       return document;
     }
     try {
       await this.#transaction(work, session, async () => {
-        await this.collection.insertOne(document, { session });
-        if (settles) await this.#settle(document.about!, settles, session);
-        if (!(await this.accounts.change(changes, session))) throw new Refused();
+        const operations = operationsOf(work);
+        const { matchedCount, upsertedCount } = await this.#ledger.bulkWrite(operations, { session });
+        if (upsertedCount !== 1) throw new Standing();
+        if (matchedCount !== operations.length - 1) throw new Mismatch();
       });
       return document;
     } catch (error) {
-      if (error instanceof Refused) return this.#reject(work, session);
+      if (error instanceof Mismatch) return this.#reject(work, session);
       throw error;
     }
   }
@@ -91,19 +108,11 @@ export class NativeTransactions {
     return this.#lanes.run(lanes, () => this.#limiter.run(() => session.withTransaction(body, OPTIONS)));
   }
 
-  async #settle(_id: string, { before, after }: Settles, session: ClientSession): Promise<void> {
-    const { matchedCount } = await this.collection.updateOne(
-      { _id, 'state.by': before.by },
-      { $set: { state: after } },
-      { session },
-    );
-    if (matchedCount === 0) throw new Stale();
-  }
-
   /** Decides against it by the balances of one moment, if these are against it, and keeps that under its key. */
   #reject(work: Work, session: ClientSession): Promise<TransactionDocument | null> {
-    const { document, changes } = work;
+    const { document, changes, settles } = work;
     return this.#transaction(work, session, async () => {
+      if (settles && !(await this.collection.findOne(unchanged(settles), { session }))) return null;
       const reason = await this.accounts.reasonAgainst(changes, session);
       if (reason === null) return null;
       const rejected = rejectedDocument(document, reason);
@@ -169,6 +178,25 @@ export class NativeTransactions {
     const data = found.slice(0, limit);
     return { data: isUp ? data.reverse() : data, hasMore: found.length > limit };
   }
+}
+
+function isDuplicateKey(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+}
+
+/** All of them updates, the first of which inserts: so they are one command. */
+function operationsOf({ document, changes, settles }: Work): AnyBulkWriteOperation<StoredDocument>[] {
+  const { _id, ...fields } = document;
+  return [
+    { updateOne: { filter: { _id }, update: { $setOnInsert: fields }, upsert: true } },
+    ...(settles ? [{ updateOne: { filter: unchanged(settles), update: { $set: { state: settles.after } } } }] : []),
+    ...changes.map(changeOperation),
+  ];
+}
+
+/** The payment, if it is as it was. */
+function unchanged({ payment, before }: Settles) {
+  return { _id: payment, 'state.by': before.by };
 }
 
 function between(from: Date | undefined, to: Date | undefined): { at?: { $gte?: Date; $lte?: Date } } {

@@ -15,6 +15,8 @@ export interface Work {
 
 /** How a payment stood when this was planned, and how it stands afterwards. */
 export interface Settles {
+  /** The id of its transaction. */
+  readonly payment: string;
   readonly before: PaymentState;
   readonly after: PaymentState;
 }
@@ -73,7 +75,7 @@ export function followWork(
       state: after,
     },
     changes,
-    settles: { before, after },
+    settles: { payment: about, before, after },
   };
 }
 

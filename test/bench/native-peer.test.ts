@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildNativeApp } from '../../bench/native/app.ts';
+import { NativePayments } from '../../bench/native/payments.ts';
+import { paymentWork } from '../../bench/native/work.ts';
 import { generateApiKey } from '../../src/http/auth.ts';
 import { createLog } from '../../src/log.ts';
 import { Metrics } from '../../src/metrics.ts';
+import { paymentCommand } from '../../src/payments/commands.ts';
 import {
   type Answer,
   Api,
@@ -185,6 +188,22 @@ describe('the peer on native transactions', () => {
     });
     expect(asked.body.data.map(({ posted }) => posted)).toEqual([String(FUNDS + 45), String(FUNDS - 45)]);
     expect(asked.body.unknown).toEqual(['nobody']);
+  });
+
+  it('does not carry out again what stands by an attempt of which nothing was heard', async () => {
+    const [from, to] = (await wallets(2)) as [string, string];
+    const peer = new NativePayments(database.db);
+    const request = { source: from, destination: to, amount: 600n, currency: 'EUR' };
+    const work = paymentWork(paymentCommand(request, { client: 'shop', key: randomUUID() }));
+    const kept = [await peer.transactions.write(work), await peer.transactions.write(work)];
+    expect(kept.map((document) => document?.rejection ?? document?._id)).toEqual([
+      work.document._id,
+      work.document._id,
+    ]);
+    expect([await balanceOf(from), await balanceOf(to)]).toEqual([
+      [FUNDS - 600, 0],
+      [FUNDS + 600, 0],
+    ]);
   });
 
   it('says what it does not support', async () => {
