@@ -21,7 +21,7 @@ export interface NativeAppOptions {
   readonly log: Logger;
 }
 
-/** The app of the service, with its settings, over {@link NativePayments}. */
+/** The app of the service over {@link NativePayments}, with the same settings, and no lines for slow requests. */
 export async function buildNativeApp(db: Db, options: NativeAppOptions): Promise<FastifyInstance> {
   const { apiKey, metrics, metricsOpen = false, log } = options;
   const payments = new NativePayments(db);

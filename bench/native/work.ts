@@ -39,6 +39,7 @@ export function paymentWork(command: Command): Work {
     capture: hold ? 'manual' : 'automatic',
   };
   const at = new Date();
+  const state = firstState({ _id, at, payment });
   const document: TransactionDocument = {
     ...{ _id, key, fingerprint, kind: 'payment', at, accounts: legs.map(({ account }) => account) },
     // As in the ledger, a hold is an entry of nothing.
@@ -47,9 +48,12 @@ export function paymentWork(command: Command): Work {
       : legs.map(({ account, amount }) => ({ account, amount })),
     ...details,
     payment,
-    state: firstState({ _id, at, payment }),
+    state,
   };
-  return { document, changes: hold ? holding(payment) : moving(payment, payment.source, payment.destination, amount) };
+  const changes = changesBetween(payment, NOTHING, state);
+  // Who gets nothing yet must be there all the same.
+  if (hold) changes.push({ account: destination.account, currency, posted: 0n, held: 0n });
+  return { document, changes };
 }
 
 export function followWork(
@@ -66,12 +70,11 @@ export function followWork(
   if (typeof amounts === 'string') return { document: { ...document, rejection: amounts }, changes: [] };
   const after: PaymentState = { status: statusOf(payment, amounts), ...amounts, at, by: id };
   const changes = changesBetween(payment, before, after);
-  const written = changes.filter(({ posted, held }) => posted !== 0n || held !== 0n);
   return {
     document: {
       ...document,
-      accounts: written.map(({ account }) => account),
-      postings: written.map(({ account, posted }) => ({ account, amount: posted })),
+      accounts: changes.map(({ account }) => account),
+      postings: changes.map(({ account, posted }) => ({ account, amount: posted })),
       state: after,
     },
     changes,
@@ -130,19 +133,4 @@ function changesBetween({ source, destination, currency }: PaymentPlan, before: 
   const ofSource = { account: source, currency, posted: -paid, held };
   if (paid === 0n) return [ofSource];
   return [ofSource, { account: destination, currency, posted: paid, held: 0n }];
-}
-
-function moving({ currency }: PaymentPlan, from: string, to: string, amount: bigint): Change[] {
-  return [
-    { account: from, currency, posted: -amount, held: 0n },
-    { account: to, currency, posted: amount, held: 0n },
-  ];
-}
-
-/** The destination gets nothing yet, and must be there. */
-function holding({ source, destination, amount, currency }: PaymentPlan): Change[] {
-  return [
-    { account: source, currency, posted: 0n, held: amount },
-    { account: destination, currency, posted: 0n, held: 0n },
-  ];
 }

@@ -19,6 +19,7 @@ import {
   type TrialBalanceRow,
 } from '../service/support/api.ts';
 import { useDatabase } from '../support/database.ts';
+import { withPlans } from '../support/plans.ts';
 
 type Paid = Payment & { code?: string };
 
@@ -63,17 +64,17 @@ describe('the peer on native transactions', () => {
   it('loses and doubles no money when everybody pays the same few accounts, in two processes', async () => {
     const [merchant, ...users] = (await wallets(5)) as [string, ...string[]];
     const answers = await Promise.all(
-      Array.from({ length: 120 }, (_, i) => {
+      Array.from({ length: 60 }, (_, i) => {
         const user = users[i % users.length]!;
         const [from, to] = i % 3 === 0 ? [merchant, user] : [user, merchant];
-        return pay(i % 2 === 0 ? api : other, from, to, 50, undefined, { reference: `r${i}` });
+        return pay(i % 2 === 0 ? api : other, from, to, 90, undefined, { reference: `r${i}` });
       }),
     );
     const made = answers.filter(({ status }) => status === 201).map(({ body }) => body);
     expect(made.length + countBy(answers, 422)).toBe(answers.length);
     for (const account of [merchant, ...users]) {
       const moved = made.reduce((sum, { source, destination }) => {
-        return sum + (destination === account ? 50 : 0) - (source === account ? 50 : 0);
+        return sum + (destination === account ? 90 : 0) - (source === account ? 90 : 0);
       }, 0);
       expect(await balanceOf(account)).toEqual([FUNDS + moved, 0]);
       expect(moved).toBeGreaterThanOrEqual(-FUNDS);
@@ -204,6 +205,27 @@ describe('the peer on native transactions', () => {
       [FUNDS - 600, 0],
       [FUNDS + 600, 0],
     ]);
+  });
+
+  it('reads by an index, and sorts nothing', async () => {
+    const [from, to] = (await wallets(2)) as [string, string];
+    const payment = await api.pay(from, to, 1);
+    const { plans } = await withPlans(database.name, async (db) => {
+      const peer = new NativePayments(db);
+      await peer.statement(to, { limit: 10 });
+      await peer.listPayments({ account: to }, { limit: 10, startingAfter: payment.id });
+      await peer.listPayments({}, { limit: 10 });
+      await peer.getPayment(payment.id);
+      await peer.trialBalance();
+    });
+    expect(plans).toHaveLength(6);
+    for (const { scans, sorted } of plans.slice(0, -1)) expect([scans, sorted]).toEqual([0, 0]);
+    for (const { docsExamined } of plans.slice(0, 3)) expect(docsExamined).toBeLessThan(5);
+    // It sorts its currencies.
+    expect(plans.at(-1)).toMatchObject({
+      scans: 0,
+      docsExamined: await database.db.collection('ledger').countDocuments({ _id: /^account/ as never }),
+    });
   });
 
   it('says what it does not support', async () => {
