@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type DefaultTreeAdapterTypes, parse } from 'parse5';
 import { describe, expect, it } from 'vitest';
+import { html } from '../../src/html/markup.ts';
 import { CAUSES } from '../../src/matching/types.ts';
-import { html } from '../../src/reconciliation/report-markup.ts';
 import {
   breakOf,
   causes,
