@@ -88,14 +88,17 @@ export function leftAxisName(frame: Frame, name: string): Markup {
 
 type Point = readonly [x: number, y: number];
 
-/** Through points; interrupted where there is none. A point alone is seen as a dot, as lines have round ends. */
+/** Pixels. */
+const ALONE = 8;
+
+/** Through points; interrupted where there is none. A point alone is a short line. */
 export function linePath(points: readonly (Point | null)[]): string {
   let d = '';
   points.forEach((point, at) => {
     if (point === null) return;
     const isFirst = (points[at - 1] ?? null) === null;
-    d += `${isFirst ? 'M' : 'L'}${round(point[0])} ${round(point[1])}`;
-    if (isFirst && (points[at + 1] ?? null) === null) d += 'h.01';
+    const isAlone = isFirst && (points[at + 1] ?? null) === null;
+    d += `${isFirst ? 'M' : 'L'}${round(point[0] - (isAlone ? ALONE / 2 : 0))} ${round(point[1])}${isAlone ? `h${ALONE}` : ''}`;
   });
   return d;
 }

@@ -14,6 +14,7 @@ import {
   rateText,
   ratioText,
   shareText,
+  whenText,
 } from './report-words.ts';
 
 const FIGURE_WORDS: Readonly<Record<Figure, string>> = {
@@ -90,18 +91,16 @@ export function methodText({
 }
 
 export function comparisonSection(comparison: Comparison): Markup {
-  const { changes, warnings, notes, before, after } = comparison;
+  const { changes, notes, before, after } = comparison;
   const curve = percentileCurve(
     'compared-curve',
     [before, after].map(({ latencies }, at) => ({ name: at === 0 ? 'before' : 'after', latencies })),
     { width: 1080, height: 340, left: 64, right: 90, top: 30, bottom: 44 },
   );
   return html`<section id="comparison" aria-labelledby="comparison-title"><h2 id="comparison-title">Before and after</h2>
-<p><b>${comparisonVerdict(comparison)}</b></p>
-${warnings.map((warning) => html`<p class="notice">${warning}</p>`)}
 <p class="soft">${methodText(comparison)}</p>
 <div class="pictures">
-<figure class="wide"><figcaption><b>What changed</b><span>After compared with before: the sign is what was found, the line its 95 per cent interval. ▲ worse, ▼ better, ring: may be chance.</span></figcaption>
+<figure class="wide"><figcaption><b>What changed</b><span>After compared with before: the sign is what was found, the line its 95 per cent interval. ▲ worse, ▼ better, ring: may be chance, or not tested. Errors are in the table.</span></figcaption>
 ${changes.length === 0 ? html`<p>There is nothing to compare.</p>` : html`${scrolled('What changed', intervals(changes))}${changesTable(changes)}`}</figure>
 <figure class="wide"><figcaption><b>Latency by percentile, before and after</b><span>Of the seconds that were compared: ${counted(before.calls)} and ${plural(after.calls, 'answered call')}.</span></figcaption>
 ${curve === null ? html`<p>Nothing was answered.</p>` : scrolled('Latency by percentile, before and after', curve)}</figure>
@@ -187,7 +186,7 @@ function runsTable({ before, after }: Comparison): Markup {
   const rows = [before, after].flatMap(({ runs }, side) =>
     runs.map(
       ({ id, label, startedAt }) =>
-        html`<tr><th scope="row">${side === 0 ? 'before' : 'after'}</th><td>${label ?? '–'}</td><td><code>${id}</code></td><td class="nowrap">${startedAt}</td></tr>
+        html`<tr><th scope="row">${side === 0 ? 'before' : 'after'}</th><td>${label ?? '–'}</td><td><code>${id}</code></td><td class="nowrap">${whenText(startedAt)}</td></tr>
 `,
     ),
   );

@@ -21,7 +21,7 @@ import {
   ratesOverTime,
 } from './report-timeline.ts';
 import { verdictOf } from './report-verdict.ts';
-import { ERROR_OUTCOMES, latencyText, rateText } from './report-words.ts';
+import { ERROR_OUTCOMES, latencyText, rateText, whenText } from './report-words.ts';
 import { OUTCOMES, type RunResult } from './result.ts';
 
 export interface ReportExtras {
@@ -49,7 +49,7 @@ export function renderRunHtml(run: RunResult, { comparison, ladder }: ReportExtr
     ['subject', 'What was run'],
   ];
   const title = `${verdictOf(run).word}: ${what}`;
-  return page({ title, what, when: startedAt, verdict: runVerdict(run, comparison, ladder), links }, [
+  return page({ title, what, when: whenText(startedAt), verdict: runVerdict(run, comparison, ladder), links }, [
     ratesSection(run, slots),
     latencySection(run, slots),
     operationsSection(run),
@@ -64,7 +64,7 @@ export function renderRunHtml(run: RunResult, { comparison, ladder }: ReportExtr
 }
 
 function runVerdict(run: RunResult, comparison?: Comparison, ladder?: LadderResult): Markup {
-  return html`${verdictSection(run)}${comparison !== undefined && html`<p class="notice"><b>Compared with before:</b> ${comparisonVerdict(comparison)}</p>`}${ladder !== undefined && html`<p class="notice"><b>${ladderVerdict(ladder)}.</b> ${ladder.findings[0]?.remedy ?? null}</p>`}`;
+  return html`${verdictSection(run)}${comparison !== undefined && html`<p class="notice"><b>Compared with before:</b> ${comparisonVerdict(comparison)} ${comparison.warnings.join(' ')}</p>`}${ladder !== undefined && html`<p class="notice"><b>${ladderVerdict(ladder)}.</b> ${ladder.findings[0]?.remedy ?? null}</p>`}`;
 }
 
 /** A ladder on its own. */
@@ -78,7 +78,7 @@ export function renderLadderHtml(ladder: LadderResult): string {
     ['ladder', 'The ladder'],
     ['ladder-resources', 'Resources'],
   ];
-  return page({ title: `${ladderVerdict(ladder)}: ladder`, what, when: startedAt, verdict, links }, [
+  return page({ title: `${ladderVerdict(ladder)}: ladder`, what, when: whenText(startedAt), verdict, links }, [
     ladderSections(ladder),
   ]);
 }
@@ -197,7 +197,7 @@ ${
   slots.length > 0 &&
   html`<div class="pictures"><figure><figcaption><b>Calls without an answer</b><span>At the end of each second; at ${counted(generators.outstandingMax)} it holds calls back.</span></figcaption>
 ${outstandingOverTime(slots, generators.outstandingMax)}</figure>
-<figure><figcaption><b>Lateness</b><span>How late calls were sent by the generator’s own fault; over the whole run p99 ${latencyText(lagMs.p99)}, at most ${latencyText(lagMs.max)}.</span></figcaption>
+<figure><figcaption><b>Lateness</b><span>How late calls were sent by its own fault: p99 ${latencyText(lagMs.p99)}, at most ${latencyText(lagMs.max)}.</span></figcaption>
 ${lagOverTime(slots)}</figure></div>`
 }</section>
 `;

@@ -105,7 +105,7 @@ function shortened(name: string): string {
 
 /** A letter stands in each part, and in the table below: the parts are often too small for names. */
 function stackBar(stack: readonly StackStep[]): Markup {
-  const frame: Frame = { width: 1080, height: 106, left: 8, right: 24, top: 8, bottom: 46 };
+  const frame: Frame = { width: 1080, height: 106, left: 24, right: 24, top: 8, bottom: 46 };
   const total = stack.reduce((sum, { addedMs }) => sum + addedMs, 0);
   const ticks = roundTicks(total);
   const x = linear(0, ticks.at(-1)!, ...acrossOf(frame));

@@ -9,6 +9,7 @@ import {
   logarithmic,
   logTicks,
   roundTicks,
+  type Scale,
   upOf,
 } from '../html/chart.ts';
 import { html, type Markup } from '../html/markup.ts';
@@ -128,6 +129,8 @@ export interface Curve {
   readonly latencies: Latencies;
 }
 
+/** Pixels. */
+const LABEL_WIDTH = 42;
 const CURVE_TICKS = [0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999];
 
 /** Each percentile with its latency, the rare ones with as much room as the common ones; null: nothing was answered. */
@@ -157,10 +160,20 @@ export function percentileCurve(id: string, curves: readonly Curve[], frame: Fra
     belowAxis(
       frame,
       x,
-      CURVE_TICKS.filter((q) => 1 / (1 - q) <= calls).map((q) => [1 / (1 - q), `${Number((q * 100).toFixed(4))} %`]),
+      curveTicks(calls, x).map((q) => [1 / (1 - q), `${Number((q * 100).toFixed(4))} %`]),
       'share of calls that were no slower',
     ),
   ]);
+}
+
+/** Only those that have room beside the one before. */
+function curveTicks(calls: number, x: Scale): number[] {
+  const shown: number[] = [];
+  for (const q of CURVE_TICKS.filter((one) => 1 / (1 - one) <= Math.max(10, calls))) {
+    const before = shown.at(-1);
+    if (before === undefined || x(1 / (1 - q)) - x(1 / (1 - before)) >= LABEL_WIDTH) shown.push(q);
+  }
+  return shown;
 }
 
 /** One over the share of calls that took longer, and the latency, ms. */

@@ -95,8 +95,7 @@ function chart(
   ]);
 }
 
+/** The axis says what of, but shares read oddly without. */
 function valueText(value: number, unit: ResourceSeries['unit']): string {
-  if (unit === 'share') return `${figureText(value * 100)} %`;
-  if (unit === 'count') return figureText(value);
-  return `${figureText(value)} ${unit === 'per second' ? 'a second' : unit}`;
+  return unit === 'share' ? `${figureText(value * 100)} %` : figureText(value);
 }

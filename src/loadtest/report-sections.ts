@@ -14,6 +14,7 @@ import {
   shareText,
   stepWords,
   totalOf,
+  whenText,
 } from './report-words.ts';
 import { type Counts, OUTCOMES, type Percentiles, type RunResult } from './result.ts';
 
@@ -77,7 +78,7 @@ export function subjectSection(run: RunResult): Markup {
       'Generator',
       `${plural(generators.processes, 'process', 'processes')}, at most ${plural(generators.outstandingMax, 'call')} unanswered; calls were sent ${latencyText(run.lagMs.p50)} late in the median, ${latencyText(run.lagMs.p99)} at p99, ${latencyText(run.lagMs.max)} at most`,
     ],
-    ['Time', html`${startedAt} to ${endedAt}<small>arrivals for ${lengthText(seconds)}</small>`],
+    ['Time', html`${whenText(startedAt)} to ${whenText(endedAt)}<small>arrivals for ${lengthText(seconds)}</small>`],
     ['Run', html`<code>${id}</code>${label !== null && ` (${label})`}<small>seed ${seed}</small>`],
   ];
   return html`<section id="subject" aria-labelledby="subject-title"><h2 id="subject-title">What was run</h2>

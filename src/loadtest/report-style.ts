@@ -6,7 +6,7 @@ export const STYLE = `${BASE_STYLE}
 :root { --c0: #1d6a96; --c1: #b45309; --c2: #19703d; --c3: #7b3fa0; --c4: #56606f; --c5: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --c0: #5fb3e0; --c1: #ffab70; --c2: #6fd598; --c3: #cba6f0; --c4: #a7b1c0; --c5: #ff8f87; } }
 .verdict > div { flex: 1; min-width: 0; }
-.verdict p + p { margin-top: .4rem; font-size: 1rem; }
+.verdict p:not(:first-child) { margin-top: .4rem; font-size: 1rem; }
 .verdict.bad { border-color: var(--bad); border-left-width: 10px; }
 .verdict.bad p:first-child { font-weight: 600; }
 .verdict ul { margin: .5rem 0 0; padding-left: 1.2rem; }
@@ -20,7 +20,7 @@ export const STYLE = `${BASE_STYLE}
 .keys { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style: none; margin: .5rem 0 0; padding: 0; font-size: .875rem; }
 .keys li { display: flex; gap: .4rem; align-items: center; }
 .keys span { color: var(--soft); }
-.swatch { width: 1.6rem; height: .9rem; flex: none; display: inline-block; }
+.keys .swatch { width: 1.6rem; min-width: 0; height: .9rem; flex: none; }
 .small { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 1.5rem 1.75rem; }
 .small .keys { gap: .1rem .9rem; }
 svg .base { stroke: var(--soft); stroke-width: 1; }
@@ -47,11 +47,13 @@ svg .plain { fill: var(--c0); fill-opacity: .75; } svg .rest { fill: var(--line)
 svg .better { fill: var(--good); stroke: var(--good); } svg .worse { fill: var(--bad); stroke: var(--bad); }
 svg .unclear { fill: var(--card); stroke: var(--soft); } svg line:is(.better, .worse, .unclear) { stroke-width: 2.5; }
 svg .round { fill: var(--card); stroke: var(--ink); stroke-width: 1.5; }
-.better b { color: var(--good); } .worse b { color: var(--bad); }
+.better b { color: var(--good); } .worse b { color: var(--bad); } :is(.not_significant, .not_tested) b { font-weight: 400; color: var(--soft); }
+.verdict + .soft { margin-top: .75rem; }
 .answer { white-space: pre-wrap; }
 .finding { border-left: 4px solid var(--line); padding-left: .9rem; margin: 0 0 1rem; }
 .finding h3 { margin-top: 0; } .finding ul { margin: 0 0 .4rem; padding-left: 1.2rem; } .finding p { margin: 0; }
 .finding.first { border-left-color: var(--accent); }
+@media screen and (max-width: 56rem) { .wide svg { min-width: 58rem; } .keys .swatch { min-width: 0; } }
 @media screen and (max-width: 40rem) { .tiles { grid-template-columns: 1fr 1fr; } .tiles dd { margin: 0; font-size: 1.1rem; }
   .verdict { padding: .8rem .9rem; } .small { grid-template-columns: 1fr; } }
 @media print {

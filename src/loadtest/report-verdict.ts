@@ -1,7 +1,10 @@
 /** What there is to know of a run, if only the top is read. */
 import { counted, plural } from '../html/words.ts';
-import { errorsOf, lengthText, rateText, totalOf } from './report-words.ts';
+import { errorsOf, lengthText, rateText, shareText, totalOf } from './report-words.ts';
 import type { LedgerCheck, RunResult } from './result.ts';
+
+/** A run with so many is no success, however right the rest is. */
+const ERRORS_MANY = 0.05;
 
 export interface Verdict {
   readonly tone: 'good' | 'bad';
@@ -13,7 +16,12 @@ export interface Verdict {
 /** Wrong money counts more than numbers that are not valid, and both more than how fast it was. */
 export function verdictOf(run: RunResult): Verdict {
   const { validity, ledger } = run;
-  const words = [...(ledger.ok ? [] : ['LEDGER WRONG']), ...(validity.valid ? [] : ['NOT VALID'])];
+  const words = [
+    ...(ledger.ok ? [] : ['LEDGER WRONG']),
+    ...(validity.valid ? [] : ['NOT VALID']),
+    ...(answeredOf(run) === 0 ? ['NOTHING DONE'] : []),
+    ...(run.errorShare >= ERRORS_MANY ? [`${shareText(run.errorShare)} ERRORS`] : []),
+  ];
   const sentences = [
     ledger.ok ? null : wrongLedger(ledger),
     validity.valid
@@ -27,7 +35,12 @@ export function verdictOf(run: RunResult): Verdict {
       : null,
   ].filter((sentence) => sentence !== null);
   if (words.length > 0) return { tone: 'bad', word: words.join(', '), sentences };
-  return { tone: 'good', word: 'Valid, ledger verified', sentences };
+  const errors = run.errorShare > 0 ? `, ${shareText(run.errorShare)} errors` : '';
+  return { tone: 'good', word: `Valid, ledger verified${errors}`, sentences };
+}
+
+function answeredOf({ counts }: RunResult): number {
+  return counts.ok + counts.declined;
 }
 
 function reasonsOf(reasons: readonly string[]): string {

@@ -1,5 +1,5 @@
 /** What reports of load tests call things. */
-import { counted, grouped, plural } from '../html/words.ts';
+import { counted, grouped, plural, timeText } from '../html/words.ts';
 import { type Counts, OUTCOMES, type Outcome } from './result.ts';
 import type { Operation, Profile, Step } from './scenario.ts';
 
@@ -45,13 +45,14 @@ export function figureText(value: number): string {
 export function latencyText(ms: number | null): string {
   if (ms === null) return '–';
   if (ms === 0) return '0 ms';
-  const [value, unit] = Math.abs(ms) >= 999.5 ? [ms / 1_000, 's'] : [ms, 'ms'];
-  return `${Math.abs(value) >= 99.95 ? figureText(value) : value.toPrecision(3)} ${unit}`;
+  const [value, unit] = ms >= 999.5 ? [ms / 1_000, 's'] : [ms, 'ms'];
+  if (value >= 99.95) return `${figureText(value)} ${unit}`;
+  return `${value < 0.1 ? value.toFixed(3) : value.toPrecision(3)} ${unit}`;
 }
 
 /** As short as it can be, for axes: `0.5 ms`, `10 ms`, `2 s`. */
 export function latencyTick(ms: number): string {
-  return Math.abs(ms) >= 1_000 ? `${figureText(ms / 1_000)} s` : `${figureText(ms)} ms`;
+  return ms >= 1_000 ? `${figureText(ms / 1_000)} s` : `${figureText(ms)} ms`;
 }
 
 /** `1,204 a second` */
@@ -80,7 +81,7 @@ export function lengthText(seconds: number): string {
 export function ratioText(ratio: number): string {
   const percent = (ratio - 1) * 100;
   if (ratio >= 3) return `${figureText(ratio)} times`;
-  return `${signOf(percent)}${Math.abs(percent).toFixed(Math.abs(percent) < 10 ? 1 : 0)} %`;
+  return `${signOf(percent)}${Math.abs(percent).toFixed(Math.abs(percent) < 9.95 ? 1 : 0)} %`;
 }
 
 /** Of shares: `+0.35 points`, in hundredths. */
@@ -130,6 +131,12 @@ export function stepWords(step: Step): string {
     default:
       return step.do.replaceAll('_', ' ');
   }
+}
+
+/** `2026-11-28 13:30 UTC`; what is no time, as it is. */
+export function whenText(time: string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? time : timeText(date);
 }
 
 /** `12 journeys`, with what became of them. */
