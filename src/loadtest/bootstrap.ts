@@ -15,7 +15,7 @@ const SLOTS_MAX = 3_600;
 /** Of a percentile there must be at least so many calls above. */
 const BEYOND_MIN = 10;
 
-export const QUANTILES = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999 } as const;
+const QUANTILES = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999 } as const;
 export const SUM_FIGURES = ['per_second', 'p50', 'p90', 'p99', 'p999', 'error_share'] as const;
 type SumFigure = (typeof SUM_FIGURES)[number];
 /** null: it cannot be told. */

@@ -99,13 +99,13 @@ export function comparisonSection(comparison: Comparison): Markup {
   );
   return html`<section id="comparison" aria-labelledby="comparison-title"><h2 id="comparison-title">Before and after</h2>
 <p class="soft">${methodText(comparison)}</p>
+<ul class="soft">${notes.map((note) => html`<li>${note}</li>`)}</ul>
 <div class="pictures">
 <figure class="wide"><figcaption><b>What changed</b><span>After compared with before: the sign is what was found, the line its 95 per cent interval. ▲ worse, ▼ better, ring: may be chance, or not tested. Errors are in the table.</span></figcaption>
 ${changes.length === 0 ? html`<p>There is nothing to compare.</p>` : html`${scrolled('What changed', intervals(changes))}${changesTable(changes)}`}</figure>
 <figure class="wide"><figcaption><b>Latency by percentile, before and after</b><span>Of the seconds that were compared: ${counted(before.calls)} and ${plural(after.calls, 'answered call')}.</span></figcaption>
 ${curve === null ? html`<p>Nothing was answered.</p>` : scrolled('Latency by percentile, before and after', curve)}</figure>
 </div>
-<ul class="soft">${notes.map((note) => html`<li>${note}</li>`)}</ul>
 <h3>The runs</h3>
 ${runsTable(comparison)}</section>
 `;

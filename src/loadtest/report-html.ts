@@ -85,10 +85,10 @@ export function renderLadderHtml(ladder: LadderResult): string {
 
 /** A comparison on its own. */
 export function renderComparisonHtml(comparison: Comparison): string {
-  const { scenario, changes, warnings } = comparison;
+  const { scenario, changes, warnings, notes } = comparison;
   const isWorse = changes.some(({ verdict }) => verdict === 'worse');
   const isBad = isWorse || warnings.length > 0;
-  const verdict = html`<div class="verdict${isBad ? ' bad' : ''}"><span class="mark" aria-hidden="true">${isBad ? '!' : '→'}</span><div><p><b>${comparisonVerdict(comparison)}</b></p>${warnings.map((warning) => html`<p>${warning}</p>`)}</div></div>`;
+  const verdict = html`<div class="verdict${isBad ? ' bad' : ''}"><span class="mark" aria-hidden="true">${isBad ? '!' : '→'}</span><div><p><b>${comparisonVerdict(comparison)}</b></p>${warnings.map((warning) => html`<p>${warning}</p>`)}${notes[0] !== undefined && html`<p>${notes[0]}</p>`}</div></div>`;
   const what = `Load tests ${scenario}: ${comparison.before.name} and ${comparison.after.name}`;
   return page({ title: `Comparison of ${what}`, what, when: null, verdict, links: [] }, [
     comparisonSection(comparison),

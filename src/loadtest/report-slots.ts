@@ -3,7 +3,7 @@ import { type Latencies, merged, quantileMs } from './distribution.ts';
 import { type Counts, OUTCOMES, type SecondResult } from './result.ts';
 
 const WIDTHS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
-export const SLOTS_MAX = 240;
+const SLOTS_MAX = 240;
 
 export interface Slot {
   /** Seconds since the run began, and how many there are. */
@@ -30,7 +30,7 @@ export function slotsOf(timeline: readonly SecondResult[]): readonly Slot[] {
 }
 
 /** Seconds of a slot, so that all of a run fit. */
-export function slotWidth(seconds: number): number {
+function slotWidth(seconds: number): number {
   return WIDTHS.find((width) => seconds / width <= SLOTS_MAX) ?? Math.ceil(seconds / SLOTS_MAX);
 }
 

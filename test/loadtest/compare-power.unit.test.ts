@@ -5,7 +5,7 @@ import type { Comparison, Figure } from '../../src/loadtest/comparison.ts';
 import { type Simulated, simulatedRun } from './support/simulated-run.ts';
 
 const CASES = 200;
-const OPTIONS = { resamples: 300 } as const;
+const OPTIONS = { resamples: 200 } as const;
 
 function isChanged({ changes }: Comparison, figure?: Figure): boolean {
   return changes.some((one) => ['better', 'worse'].includes(one.verdict) && (figure ?? one.figure) === one.figure);
