@@ -4,11 +4,15 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { fixedTargets, KvittClient } from '../client/index.ts';
+import type { LadderResult } from '../ladder/result.ts';
 import { type CapacityResult, findCapacity } from './capacity.ts';
+import { compareRuns } from './compare.ts';
 import { Live } from './live.ts';
 import { populate } from './population.ts';
 import { peakOf, scaled, secondsOf } from './profile.ts';
 import type { QueueTarget } from './queue-sender.ts';
+import { renderComparisonHtml, renderLadderHtml, renderRunHtml } from './report-html.ts';
+import { renderComparisonText, renderRunText } from './report-text.ts';
 import type { Sampler } from './resources.ts';
 import type { RunResult } from './result.ts';
 import { machine, Run, type RunOptions } from './run.ts';
@@ -94,7 +98,70 @@ export function loadTestCommand(parts: ToolParts): Command {
     .option('--warm-up <seconds>', 'of each run that do not count', positive, 2)
     .option('--json', 'answer as JSON')
     .action((name: string | undefined, flags: CapacityFlags) => runCapacity(parts, name ?? 'payments', flags));
+  addCompare(tool);
+  addReport(tool);
   return tool;
+}
+
+function addCompare(tool: Command): void {
+  tool
+    .command('compare [before] [after]')
+    .description('say what differs between results, and whether that is more than chance')
+    .option(
+      '--before <files...>',
+      'several of one side; with three and more, what differs from run to run counts as chance',
+    )
+    .option('--after <files...>', 'several of the other')
+    .option('--warm-up <seconds>', 'of each that do not count', zeroOr, 5)
+    .option('--force', 'also when scenarios, rates or machines differ')
+    .option('--html <file>', 'write a page with pictures')
+    .option('--json', 'answer as JSON')
+    .action(runCompare);
+}
+
+async function runCompare(
+  one: string | undefined,
+  other: string | undefined,
+  flags: { before?: string[]; after?: string[]; warmUp: number; force?: boolean; html?: string; json?: boolean },
+): Promise<void> {
+  const before = [...(one === undefined ? [] : [one]), ...(flags.before ?? [])];
+  const after = [...(other === undefined ? [] : [other]), ...(flags.after ?? [])];
+  if (before.length === 0 || after.length === 0)
+    throw new Error('Give results of both sides: compare before.json after.json');
+  const [left, right] = await Promise.all([before, after].map((files) => Promise.all(files.map(readRun))));
+  const options = { force: flags.force === true, warmupSeconds: flags.warmUp };
+  const comparison = compareRuns(left!, right!, options);
+  if (flags.html !== undefined) await writeFile(flags.html, renderComparisonHtml(comparison));
+  print(comparison, flags, () => renderComparisonText(comparison));
+}
+
+function addReport(tool: Command): void {
+  tool
+    .command('report <file>')
+    .description('the page of a result, on standard output, by this version of the program')
+    .action(async (file: string) => {
+      const result = await readResult(file);
+      process.stdout.write(result.object === 'ladder' ? renderLadderHtml(result) : renderRunHtml(result));
+    });
+}
+
+async function readRun(file: string): Promise<RunResult> {
+  const result = await readResult(file);
+  if (result.object !== 'load_test') throw new Error(`${file} is the result of a ladder and not of a load test.`);
+  return result;
+}
+
+async function readResult(file: string): Promise<RunResult | LadderResult> {
+  const text = await readFile(file, 'utf8');
+  let result: { object?: unknown; version?: unknown } | null = null;
+  try {
+    result = JSON.parse(text);
+  } catch {
+    // Said below.
+  }
+  const isKnown = (result?.object === 'load_test' || result?.object === 'ladder') && result.version === 1;
+  if (!isKnown) throw new Error(`${file} is no result of kvitt loadtest: give the JSON file that it wrote.`);
+  return result as RunResult | LadderResult;
 }
 
 function addScenarios(tool: Command, parts: ToolParts): void {
@@ -151,7 +218,7 @@ async function runOnce(parts: ToolParts, name: string, flags: LoadFlags): Promis
   await withTarget(parts, flags, async (at) => {
     const result = await carryOut(scenario, at, flags, new Live(process.stderr));
     const files = await writeRun(flags.out, result);
-    print(result, flags, () => `${JSON.stringify(result.ledger)}\n`);
+    print(result, flags, () => renderRunText(result));
     for (const file of files) process.stderr.write(`written: ${file}\n`);
     process.exitCode = exitOf(result);
   });
@@ -280,7 +347,10 @@ function stamp(time: string): string {
 /** Answers where the files are. */
 async function writeRun(folder: string, result: RunResult): Promise<string[]> {
   const name = `${result.scenario.name}-${stamp(result.startedAt)}`;
-  return [await writeJson(folder, `${name}.json`, result)];
+  const page = join(folder, `${name}.html`);
+  const json = await writeJson(folder, `${name}.json`, result);
+  await writeFile(page, renderRunHtml(result));
+  return [json, page];
 }
 
 async function writeJson(folder: string, name: string, value: unknown): Promise<string> {
@@ -299,6 +369,10 @@ function positive(text: string): number {
   if (!/^\d{1,9}(?:\.\d{1,6})?$/.test(text) || value <= 0)
     throw new InvalidArgumentError('It must be a number above 0.');
   return value;
+}
+
+function zeroOr(text: string): number {
+  return text === '0' ? 0 : positive(text);
 }
 
 function whole(text: string): number {
