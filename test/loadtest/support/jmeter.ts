@@ -1,4 +1,4 @@
-/** JMeter, as its authors publish it: what distributions have is ten years old, and does not load any plan with Debian 12. */
+/** JMeter, as its authors publish it: that of Debian 12 is ten years old, and loads no plan with the XStream beside it. */
 import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
