@@ -1,8 +1,10 @@
 /** One scenario at a fixed rate, run by several tools: they must agree, and the ledger must have what they say. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EXPORT_TOOLS } from '../../src/loadtest/export.ts';
+import { OUTCOMES } from '../../src/loadtest/result.ts';
+import { Run } from '../../src/loadtest/run.ts';
 import { scenarioSchema } from '../../src/loadtest/scenario.ts';
-import type { Payment } from '../service/support/api.ts';
+import type { Api, Payment } from '../service/support/api.ts';
 import { listsCaughtUp, useService } from '../service/support/service.ts';
 import { heldByMerchants, paymentsOf, prepare } from './support/accounts.ts';
 import { installJMeter } from './support/jmeter.ts';
@@ -17,6 +19,7 @@ const AGREEMENT = 0.1;
 const SEED = 7;
 /** Enough for two seconds in which nothing is answered, as on a machine that others use as well. */
 const CONNECTIONS = 100;
+const RETRIES = 2;
 
 const scenario = scenarioSchema.parse({
   name: 'agreement',
@@ -28,17 +31,37 @@ const scenario = scenarioSchema.parse({
   arrivals: 'paced',
 });
 
-interface Side {
-  readonly name: string;
-  run(aim: Aim): Promise<ToolReport>;
+/** What a side says, and under which name it has paid. */
+interface SideReport extends ToolReport {
+  readonly run: string;
 }
 
+interface Side {
+  readonly name: string;
+  run(aim: Omit<Aim, 'run'>, api: Api): Promise<SideReport>;
+}
+
+let attempts = 0;
 const SIDES: readonly Side[] = [
+  { name: 'kvitt', run: ownReport },
   // k6 is in no distribution: it takes part where it is installed.
-  ...EXPORT_TOOLS.filter((tool) => tool !== 'k6' || isOnPath(tool)).map((tool) => {
-    return { name: tool, run: (aim: Aim) => runTool(tool, scenario, aim) };
-  }),
+  ...EXPORT_TOOLS.filter((tool) => tool !== 'k6' || isOnPath(tool)).map((tool) => ({
+    name: tool,
+    run: async (aim: Omit<Aim, 'run'>, api: Api) => {
+      const run = `${tool}${attempts++}`;
+      await prepare(api, run, scenario.population);
+      return { run, ...(await runTool(tool, scenario, { ...aim, run })) };
+    },
+  })),
 ];
+
+async function ownReport({ target, key, seed }: Omit<Aim, 'run'>): Promise<SideReport> {
+  const run = new Run({ scenario, addresses: [target], apiKey: key, queue: null, processes: 1, seed });
+  const { counts, ledger } = await run.carryOut();
+  expect(ledger.faults).toEqual([]);
+  const failed = OUTCOMES.reduce((sum, outcome) => sum + (outcome === 'ok' ? 0 : counts[outcome]), 0);
+  return { run: run.id, answered: counts.ok, failed };
+}
 
 describe('a fixed rate, by several tools', () => {
   const service = useService();
@@ -48,22 +71,22 @@ describe('a fixed rate, by several tools', () => {
 
   it.each(SIDES)(
     'is held by $name, and the ledger has each payment once',
-    async ({ name, run }) => {
+    // A machine that is busy with something else is no disagreement: then it is looked at again.
+    { timeout: RUN_MS_MAX, retry: RETRIES },
+    async ({ name, run: send }) => {
       const { api, db } = service;
-      await prepare(api, name, scenario.population);
-      const report = await run({ target: api.address, run: name, seed: SEED, connections: CONNECTIONS, key: api.key });
+      const report = await send({ target: api.address, seed: SEED, connections: CONNECTIONS, key: api.key }, api);
       expect(report.failed).toBe(0);
       await listsCaughtUp(db);
-      const payments = await paymentsOf(api, name, scenario.population);
+      const payments = await paymentsOf(api, report.run, scenario.population);
       expect(payments.length).toBe(report.answered);
       expect(new Set(payments.map(({ reference }) => reference)).size).toBe(payments.length);
-      expect(await heldByMerchants(api, name, scenario.population)).toBe(
+      expect(await heldByMerchants(api, report.run, scenario.population)).toBe(
         payments.reduce((sum, { amount }) => sum + Number(amount), 0),
       );
       rates.set(name, rateOf(payments));
       expectAgreement(rates.get(name)!, PER_SECOND);
     },
-    RUN_MS_MAX,
   );
 
   it('is the same by all of them', () => {
