@@ -53,7 +53,12 @@ export interface LadderResult {
   readonly object: 'ladder';
   readonly version: 1;
   readonly startedAt: string;
-  readonly machine: { readonly cpus: number; readonly model: string; readonly memoryMiB: number; readonly node: string };
+  readonly machine: {
+    readonly cpus: number;
+    readonly model: string;
+    readonly memoryMiB: number;
+    readonly node: string;
+  };
   readonly concurrency: number;
   /** Calls a second at which latencies were measured. */
   readonly fixedRate: number;

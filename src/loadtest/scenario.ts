@@ -28,7 +28,10 @@ export const profileSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ramp'), from: rate, to: rate, seconds }),
   z.strictObject({
     kind: z.literal('steps'),
-    steps: z.array(z.strictObject({ perSecond: rate, seconds })).min(1).max(POINTS_MAX),
+    steps: z
+      .array(z.strictObject({ perSecond: rate, seconds }))
+      .min(1)
+      .max(POINTS_MAX),
   }),
   /** As at kick-off: `base`, then up to `peak`, which holds, and back. */
   z.strictObject({

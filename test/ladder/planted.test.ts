@@ -1,0 +1,122 @@
+/** Bottlenecks that are put there on purpose, each of which must be named, and by its own numbers. */
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { getPriority, setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { LadderResult } from '../../src/ladder/result.ts';
+import { type LadderOptions, runLadder } from '../../src/ladder/sequence.ts';
+import { type EmbeddedReplicaSet, startEmbeddedReplicaSet } from '../../src/mongo/embedded.ts';
+import { type LadderSetup, ladderParts } from '../../src/wiring/ladder.ts';
+import { quietLog } from '../support/log.ts';
+import { canDelaySync, startOnSlowDisk } from './support/slow-disk.ts';
+import { boundCpu } from './support/starved.ts';
+
+/** Other tests run on the same cores: what is measured here goes first, so that they are not what is found. */
+const PRIORITY = -10;
+const SYNC_MS = 30;
+const QUOTA_CORES = 0.2;
+/** Of others, above which a machine is not ours and it is right to say so. */
+const FOREIGN_CORES_MAX = 0.3;
+
+const canDelay = canDelaySync();
+const quota = boundCpu(QUOTA_CORES);
+quota?.remove();
+
+function has(program: string, argument: string): boolean {
+  try {
+    execFileSync(program, [argument], {
+      stdio: 'ignore',
+      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function needs(isThere: boolean, what: string): boolean {
+  if (!isThere) console.warn(`a planted bottleneck is not tested here: this machine has no ${what}`);
+  return isThere;
+}
+
+describe('the ladder', () => {
+  let set: EmbeddedReplicaSet;
+  const priority = getPriority();
+
+  beforeAll(async () => {
+    try {
+      setPriority(PRIORITY);
+    } catch {
+      console.warn('planted bottlenecks are looked for at the priority of everything else: it takes root to go first');
+    }
+    set = await startEmbeddedReplicaSet({ dataDir: null, log: quietLog });
+  });
+
+  afterAll(async () => {
+    setPriority(priority);
+    await set.stop();
+  });
+
+  async function measured(options: Partial<LadderOptions>, setup: Partial<LadderSetup> = {}): Promise<LadderResult> {
+    const folder = await mkdtemp(join(tmpdir(), 'kvitt-test-ladder-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const parts = ladderParts({ environment: process.env, log: quietLog, uri: set.uri, ...setup });
+    const result = await runLadder(parts, {
+      ...{ layers: ['all'], seconds: 2.5, rounds: 1, concurrency: 64, rate: 0, balancer: 'none' },
+      ...{ balancerConnectionsMax: 4096, folder, onProgress: () => undefined },
+      ...options,
+    });
+    if (process.env.SHOW_LADDER) console.log(JSON.stringify(result.findings, null, 1));
+    return result;
+  }
+
+  it.runIf(needs(has('haproxy', '-v'), 'haproxy'))('names haproxy that lets two callers in at a time', async () => {
+    const { findings } = await measured({ balancer: 'haproxy', balancerConnectionsMax: 2 });
+    expect(findings[0]).toMatchObject({ bottleneck: 'balancer', where: 'haproxy' });
+    expect(findings[0]!.because.join(' ')).toMatch(/had 2 of at most 2 connections/);
+  });
+
+  it.runIf(needs(has('nginx', '-v'), 'nginx'))('names nginx that has too few connections', async () => {
+    const { findings } = await measured({ balancer: 'nginx', balancerConnectionsMax: 8 });
+    expect(findings[0]).toMatchObject({ bottleneck: 'balancer', where: 'nginx' });
+  });
+
+  it('names a pool of one connection to MongoDB', async () => {
+    const { findings } = await measured({}, { uriOptions: 'maxPoolSize=1' });
+    expect(findings[0]).toMatchObject({ bottleneck: 'pool', where: 'service' });
+    expect(findings[0]!.because.join(' ')).toMatch(/waited for a connection/);
+  });
+
+  it.runIf(needs(canDelay, 'strace'))('names a disk that is slow to sync on a majority', async () => {
+    const slow = await startOnSlowDisk(SYNC_MS, 2);
+    onTestFinished(() => slow.stop());
+    const { findings } = await measured({}, { uri: slow.uri });
+    expect(findings[0]).toMatchObject({ bottleneck: 'disk', where: 'mongod majority' });
+  });
+
+  it.runIf(needs(quota !== null, 'control group for CPU'))('names a CPU that is withheld by a quota', async () => {
+    const bound = boundCpu(QUOTA_CORES)!;
+    onTestFinished(() => bound.remove());
+    const { findings } = await measured({}, { serviceWithin: bound.within });
+    expect(findings[0]).toMatchObject({ bottleneck: 'cpu_starved', where: 'service' });
+    expect(findings[0]!.because.join(' ')).toMatch(/A quota of 0.20 cores/);
+  });
+
+  it('names commands in flight that are at their bound', async () => {
+    const { findings } = await measured({}, { settings: { QUEUE_COMMANDS_MAX: '10' } });
+    expect(findings[0]).toMatchObject({ bottleneck: 'admission', where: 'service' });
+  });
+
+  it.each(['none', 'haproxy', 'nginx'] as const)(
+    'names the CPU when nothing is planted, behind %s',
+    async (balancer) => {
+      const { findings, resources } = await measured({ balancer });
+      const others = resources.find(({ name }) => name === 'cpu of others')!.points.map(([, cores]) => cores);
+      const foreign = others.reduce((sum, cores) => sum + cores, 0) / others.length;
+      const right = ['service_cpu', 'database_cpu', ...(foreign > FOREIGN_CORES_MAX ? ['cpu_starved'] : [])];
+      expect(right).toContain(findings[0]!.bottleneck);
+      expect(findings[0]!.score).toBeGreaterThan(0.3);
+    },
+  );
+});
