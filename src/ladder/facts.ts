@@ -21,6 +21,10 @@ export interface ServiceFacts extends ThreadFacts {
   /** Of a write to MongoDB as the engine sees it, with its wait for a connection; null: none was seen. */
   readonly claimMs: number | null;
   readonly appendMs: number | null;
+  /** Claims and appends that were under way at a time. */
+  readonly writing: number;
+  /** Of all requests: answered 503, as there was no room. */
+  readonly overloadedShare: number;
 }
 
 export interface MemberFacts {
@@ -52,8 +56,6 @@ export interface Facts {
   /** Past the balancer, at the same concurrency; null: there is no balancer. */
   readonly directPerSecond: number | null;
   readonly latencyMs: number | null;
-  readonly refusedShare: number;
-  readonly brokenShare: number;
   /** Callers that were never answered. */
   readonly unanswered: number;
   readonly machine: { readonly cpus: number; readonly cores: number; readonly foreignCores: number };
@@ -76,18 +78,11 @@ interface Given {
 
 export function factsOf({ measured, series, cpus, inFlightMax, ...given }: Given): Facts {
   const look = new Means(series);
-  const total = (count: (one: Measured) => number) => measured.reduce((sum, one) => sum + count(one), 0);
-  const calls = Math.max(
-    1,
-    total(({ ok, refused, failed, broken }) => ok + refused + failed + broken),
-  );
   const latencies = measured.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs.mean]));
   return {
     ...given,
     latencyMs: latencies.length === 0 ? null : mean(latencies),
-    refusedShare: total(({ refused }) => refused) / calls,
-    brokenShare: total(({ broken, failed }) => broken + failed) / calls,
-    unanswered: total(({ unanswered }) => unanswered) / Math.max(1, measured.length),
+    unanswered: mean(measured.map((one) => one.unanswered)),
     machine: {
       cpus,
       cores: look.mean('machine', 'cpu') ?? 0,
@@ -124,6 +119,8 @@ function serviceFacts(look: Means, inFlightMax: number): ServiceFacts {
     inFlightMax,
     claimMs: of('claim'),
     appendMs: of('append'),
+    writing: ((of('claims') ?? 0) * (of('claim') ?? 0) + (of('appends') ?? 0) * (of('append') ?? 0)) / 1000,
+    overloadedShare: (of('refused as overloaded') ?? 0) / Math.max(1, of('requests') ?? 0),
   };
 }
 

@@ -14,14 +14,20 @@ const NAMED_FROM = 0.3;
 const MENTIONED_FROM = 0.05;
 /** A balancer that costs no more than its own work on shared cores. */
 const BALANCER_LOSS_MIN = 0.1;
-/** A log sync that nobody would call slow, ms. */
-const LOG_SYNC_MS_MIN = 4;
+/** A log sync that nobody would call slow, and one that everybody would, ms. */
+const LOG_SYNC_MS = { fast: 3, slow: 8 } as const;
+/** Of a log sync, what a write waits for: its own, and half of the one that is under way when it comes. */
+const SYNCS_A_WRITE = 1.5;
 /** A queue before the pool of connections that is there most of the time, operations. */
 const POOL_WAITING_MIN = 0.5;
 const REFUSED_SHARE_MIN = 0.02;
+/** Of the commands that may be in flight. Metrics are read between two rounds, when some have just been answered. */
+const IN_FLIGHT_FULL = 0.5;
 /** Of a second: an event loop, or a machine, that is busy so long has time left; and one that has none. */
 const FREE_BELOW = 0.7;
 const FULL_FROM = 0.95;
+/** Of the cores: who uses so few of them is not what fills a machine. */
+const OWN_SHARE_MIN = 0.3;
 /** Cores that others take from us, which is when a wait for a core is their doing. */
 const FOREIGN_CORES_FULL = 0.5;
 
@@ -91,11 +97,14 @@ function generator({ generator, service }: Facts): Finding {
 
 /** Others have the cores, or a quota keeps it from them. Cores that are full of the ledger's own work are no such thing. */
 function starved({ service, machine }: Facts): Finding {
-  const { runs, waits, throttled, quotaCores } = service;
-  const wanted = Math.max(runs + waits + throttled, 1e-9);
-  const byOthers = waits * Math.min(1, machine.foreignCores / FOREIGN_CORES_FULL);
+  const { runs, waits, quotaCores } = service;
+  // Of all its cores, and a thread that a quota keeps from its own may be counted as one that waits, too.
+  const throttled = Math.min(service.throttled, 1 - runs);
+  const competes = Math.max(0, waits - throttled);
+  const wanted = Math.max(runs + competes + throttled, 1e-9);
+  const byOthers = competes * Math.min(1, machine.foreignCores / FOREIGN_CORES_FULL);
   const because = [
-    `The service's event loop ran ${percent(runs)} of the time, and could have run for another ${percent(waits + throttled)} but had no core.`,
+    `The service's event loop ran ${percent(runs)} of the time, and could have run for another ${percent(competes + throttled)} but had no core.`,
   ];
   if (throttled > 0.05) {
     because.push(
@@ -106,21 +115,22 @@ function starved({ service, machine }: Facts): Finding {
   return {
     bottleneck: 'cpu_starved',
     where: 'service',
-    score: between(wanted, 0.4, FREE_BELOW) * ((Math.min(1, throttled) + byOthers) / wanted),
+    score: between(wanted, 0.4, FREE_BELOW) * ((throttled + byOthers) / wanted),
     because,
     remedy: 'Raise the CPU quota of the service, or move other programs off its cores.',
   };
 }
 
-function admission({ refusedShare, service: { inFlight, inFlightMax } }: Facts): Finding {
-  const isFull = inFlight >= 0.8 * inFlightMax;
+/** As many commands as may be in flight are, and who comes then is turned away. */
+function admission({ service: { inFlight, inFlightMax, overloadedShare } }: Facts): Finding {
+  const isFull = inFlight >= IN_FLIGHT_FULL * inFlightMax;
   return {
     bottleneck: 'admission',
     where: 'service',
-    score: isFull && refusedShare >= REFUSED_SHARE_MIN ? 0.7 + 0.3 * refusedShare : 0,
+    score: isFull && overloadedShare >= REFUSED_SHARE_MIN ? 0.7 + 0.3 * overloadedShare : 0,
     because: [
-      `${percent(refusedShare)} of the calls were refused with 503 or 429.`,
-      `${whole(inFlight)} commands were in flight; QUEUE_COMMANDS_MAX allows ${whole(inFlightMax)}.`,
+      `${percent(overloadedShare)} of the requests were refused with 503 as overloaded.`,
+      `${figure(inFlight)} commands were in flight; QUEUE_COMMANDS_MAX allows ${whole(inFlightMax)}.`,
     ],
     remedy: 'Raise QUEUE_COMMANDS_MAX if memory allows it, or send less at once.',
   };
@@ -145,22 +155,25 @@ function pool({ service, members }: Facts): Finding {
   };
 }
 
-/** A write waits for the log of the faster of the majority's slower half: with three members that of the second. */
+/**
+ * A majority write waits for the log of the slower one of the fastest two, with three members. The log is what holds others
+ * up if that is most of a write, and the engine always waits for one.
+ */
 function disk(facts: Facts): Finding {
-  const { members, service, latencyMs } = facts;
+  const { members, service } = facts;
   const syncs = members.flatMap(({ logSyncMs }) => (logSyncMs === null ? [] : [logSyncMs])).sort((a, b) => a - b);
   const syncMs = syncs[Math.floor(syncs.length / 2)] ?? 0;
   const writeMs = primaryOf(members)?.writeMs ?? null;
-  const ofWrite = writeMs === null ? 0 : clamp(syncMs / writeMs);
-  const writesMs = (service.claimMs ?? 0) + (service.appendMs ?? 0);
-  const ofCall = latencyMs === null ? 0 : clamp(writesMs / latencyMs);
+  const ofWrite = writeMs === null ? 0 : clamp((SYNCS_A_WRITE * syncMs) / writeMs);
+  const isSlow = between(syncMs, LOG_SYNC_MS.fast, LOG_SYNC_MS.slow);
+  const unused = clamp(1 - ownCores(facts) / facts.machine.cpus);
   return {
     bottleneck: 'disk',
     where: 'mongod majority',
-    score: syncMs < LOG_SYNC_MS_MIN ? 0 : Math.sqrt(ofWrite * ofCall) * (0.5 + 0.5 * idleShare(facts)),
+    score: isSlow * ofWrite * clamp(service.writing) * (0.5 + 0.5 * unused),
     because: [
       `The log of a majority took ${ms(syncMs)} to reach the disk, of the ${ms(writeMs)} of a write.`,
-      `Claim and append took ${ms(writesMs)} of the ${ms(latencyMs)} of a call, while ${percent(idleShare(facts))} of the cores were idle.`,
+      `${figure(service.writing)} claims and appends were under way at a time, while the ledger used ${figure(ownCores(facts))} of ${facts.machine.cpus} cores.`,
     ],
     remedy: 'Give MongoDB a disk that syncs faster, on a majority of the members at least.',
   };
@@ -213,14 +226,14 @@ function unclear({ machine, service, perSecond }: Facts, found: readonly Finding
   };
 }
 
-/** Is the machine full of the ledger's own work? 0: it has cores left. */
-function machineFull({ machine }: Facts): number {
-  const own = clamp(1 - machine.foreignCores / Math.max(machine.cores, 1e-9));
-  return between(machine.cores / machine.cpus, FREE_BELOW, FULL_FROM) * own;
+/** Is the machine full, and of the ledger's own work? 0: it has cores left. */
+function machineFull(facts: Facts): number {
+  const { cores, cpus } = facts.machine;
+  return between(cores / cpus, FREE_BELOW, FULL_FROM) * between(ownCores(facts) / cpus, OWN_SHARE_MIN, FULL_FROM);
 }
 
-function idleShare({ machine }: Facts): number {
-  return clamp(1 - machine.cores / machine.cpus);
+function ownCores({ machine }: Facts): number {
+  return Math.max(0, machine.cores - machine.foreignCores);
 }
 
 function databaseCores({ members }: Facts): number {

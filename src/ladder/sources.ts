@@ -91,8 +91,10 @@ function serviceReadings(scrape: Scrape, growth: Growth, elapsedMs: number): Rea
     count('waiting for a block', scrape.value('kvitt_engine_queued_commands', 'queue="block"')),
     ms('claim', meanMs('kvitt_engine_claim_duration_seconds')),
     ms('append', meanMs('kvitt_engine_append_duration_seconds')),
+    perSecond('claims', scrape.value('kvitt_engine_claim_duration_seconds_count')),
+    perSecond('appends', scrape.value('kvitt_engine_append_duration_seconds_count')),
     perSecond('requests', scrape.value(requests)),
-    perSecond('refused', scrape.value(requests, 'status="503"') + scrape.value(requests, 'status="429"')),
+    perSecond('refused as overloaded', scrape.value('kvitt_http_problems_total', 'code="overloaded"')),
   ];
 }
 

@@ -1,7 +1,7 @@
 /** Bottlenecks that are put there on purpose, each of which must be named, and by its own numbers. */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { getPriority, setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { LadderResult } from '../../src/ladder/result.ts';
@@ -9,19 +9,18 @@ import { type LadderOptions, runLadder } from '../../src/ladder/sequence.ts';
 import { type EmbeddedReplicaSet, startEmbeddedReplicaSet } from '../../src/mongo/embedded.ts';
 import { type LadderSetup, ladderParts } from '../../src/wiring/ladder.ts';
 import { quietLog } from '../support/log.ts';
+import { CpuGroup } from './support/cpu-group.ts';
 import { canDelaySync, startOnSlowDisk } from './support/slow-disk.ts';
-import { boundCpu } from './support/starved.ts';
 
 /** Other tests run on the same cores: what is measured here goes first, so that they are not what is found. */
-const PRIORITY = -10;
+const PREFERENCE = 16;
 const SYNC_MS = 30;
 const QUOTA_CORES = 0.2;
 /** Of others, above which a machine is not ours and it is right to say so. */
 const FOREIGN_CORES_MAX = 0.3;
 
 const canDelay = canDelaySync();
-const quota = boundCpu(QUOTA_CORES);
-quota?.remove();
+const own = CpuGroup.create();
 
 function has(program: string, argument: string): boolean {
   try {
@@ -42,20 +41,18 @@ function needs(isThere: boolean, what: string): boolean {
 
 describe('the ladder', () => {
   let set: EmbeddedReplicaSet;
-  const priority = getPriority();
+  let leave = () => {};
 
   beforeAll(async () => {
-    try {
-      setPriority(PRIORITY);
-    } catch {
-      console.warn('planted bottlenecks are looked for at the priority of everything else: it takes root to go first');
-    }
+    own?.prefer(PREFERENCE);
+    leave = own?.enter() ?? leave;
     set = await startEmbeddedReplicaSet({ dataDir: null, log: quietLog });
   });
 
   afterAll(async () => {
-    setPriority(priority);
     await set.stop();
+    leave();
+    own?.remove();
   });
 
   async function measured(options: Partial<LadderOptions>, setup: Partial<LadderSetup> = {}): Promise<LadderResult> {
@@ -95,10 +92,11 @@ describe('the ladder', () => {
     expect(findings[0]).toMatchObject({ bottleneck: 'disk', where: 'mongod majority' });
   });
 
-  it.runIf(needs(quota !== null, 'control group for CPU'))('names a CPU that is withheld by a quota', async () => {
-    const bound = boundCpu(QUOTA_CORES)!;
-    onTestFinished(() => bound.remove());
-    const { findings } = await measured({}, { serviceWithin: bound.within });
+  it.runIf(needs(own !== null, 'control group for CPU'))('names a CPU that is withheld by a quota', async () => {
+    const group = CpuGroup.create()!;
+    onTestFinished(() => group.remove());
+    group.bound(QUOTA_CORES);
+    const { findings } = await measured({}, { serviceWithin: group.within });
     expect(findings[0]).toMatchObject({ bottleneck: 'cpu_starved', where: 'service' });
     expect(findings[0]!.because.join(' ')).toMatch(/A quota of 0.20 cores/);
   });
