@@ -15,6 +15,7 @@ export interface ThreadFacts {
 }
 
 export interface ServiceFacts extends ThreadFacts {
+  /** Connections, and operations that waited for one at a time. */
   readonly pool: { readonly inUse: number; readonly idle: number; readonly waiting: number };
   readonly inFlight: number;
   readonly inFlightMax: number;

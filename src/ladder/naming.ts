@@ -18,8 +18,9 @@ const BALANCER_LOSS_MIN = 0.1;
 const LOG_SYNC_MS = { fast: 3, slow: 8 } as const;
 /** Of a log sync, what a write waits for: its own, and half of the one that is under way when it comes. */
 const SYNCS_A_WRITE = 1.5;
-/** A queue before the pool of connections that is there most of the time, operations. */
+/** A queue before the pool of connections that is there most of the time, operations; and connections that are idle then. */
 const POOL_WAITING_MIN = 0.5;
+const POOL_IDLE_SHARE_MAX = 0.3;
 const REFUSED_SHARE_MIN = 0.02;
 /** Of the commands that may be in flight. Metrics are read between two rounds, when some have just been answered. */
 const IN_FLIGHT_FULL = 0.5;
@@ -141,14 +142,14 @@ function pool({ service, members }: Facts): Finding {
   const { inUse, idle, waiting } = service.pool;
   const engineMs = engineWriteMs(service);
   const mongoMs = primaryOf(members)?.writeMs ?? null;
-  const isFull = waiting >= POOL_WAITING_MIN && idle <= 0.1 * (inUse + idle);
+  const isFull = waiting >= POOL_WAITING_MIN && idle <= POOL_IDLE_SHARE_MAX * (inUse + idle);
   const share = engineMs === null || mongoMs === null ? 0 : 1 - mongoMs / engineMs;
   return {
     bottleneck: 'pool',
     where: 'service',
     score: isFull ? 0.3 + 0.7 * clamp(share) : 0,
     because: [
-      `${figure(waiting)} operations waited for a connection to MongoDB, while ${figure(inUse)} of ${figure(inUse + idle)} were in use.`,
+      `${figure(waiting)} operations waited for a connection to MongoDB at a time, while ${figure(inUse)} of ${figure(inUse + idle)} were in use.`,
       `A write took ${ms(engineMs)} with that wait, and ${ms(mongoMs)} in MongoDB.`,
     ],
     remedy: 'Let the service have more connections: maxPoolSize in MONGODB_URI.',

@@ -85,7 +85,11 @@ function serviceReadings(scrape: Scrape, growth: Growth, elapsedMs: number): Rea
     ms('event loop lag', 1000 * scrape.value('nodejs_eventloop_lag_mean_seconds')),
     count('pool in use', scrape.value(pool, 'state="in_use"')),
     count('pool idle', scrape.value(pool, 'state="idle"')),
-    count('pool waiting', scrape.value('kvitt_mongodb_pool_waiting_operations')),
+    // Over the time since, where a look now and then would miss those that wait for moments only.
+    count(
+      'pool waiting',
+      (1000 * growth.of('pool wait', scrape.value('kvitt_mongodb_pool_wait_seconds_total'))) / elapsedMs,
+    ),
     count('in flight', scrape.value('kvitt_engine_in_flight_commands')),
     count('waiting for a claim', scrape.value('kvitt_engine_queued_commands', 'queue="claim"')),
     count('waiting for a block', scrape.value('kvitt_engine_queued_commands', 'queue="block"')),
