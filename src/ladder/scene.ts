@@ -11,6 +11,8 @@ import type { Layer } from './result.ts';
 import type { Source } from './sampler.ts';
 import { databaseSource, machineSource, processSource, serviceSource } from './sources.ts';
 
+/** Connections that a balancer has at once unless it is told otherwise: more than there are callers. */
+export const CONNECTIONS_MAX = 4096;
 const READY_MS_MAX = 60_000;
 const POLL_MS = 100;
 /** Where systems keep programs that not every user's PATH names. */
@@ -232,9 +234,6 @@ class Stage implements Scene {
     return { layer, name, measure: (how) => caller.measure({ target, ...how }) };
   }
 }
-
-/** Connections that a balancer has at once unless it is told otherwise: more than there are callers. */
-export const CONNECTIONS_MAX = 4096;
 
 async function untilReady(child: Child, address: string): Promise<void> {
   const until = Date.now() + READY_MS_MAX;
