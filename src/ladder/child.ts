@@ -1,4 +1,4 @@
-/** Processes of the ladder's own: they end with it, whatever ends it. */
+/** Processes of the ladder's own: they end when it does. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
@@ -27,10 +27,15 @@ export function nodeProgram(module: URL): string[] {
 }
 
 export class Child {
+  readonly #atExit = () => this.child.kill('SIGKILL');
+
   private constructor(
     private readonly child: ChildProcess,
     private readonly logFile: string,
-  ) {}
+  ) {
+    process.once('exit', this.#atExit);
+    child.once('exit', () => process.off('exit', this.#atExit));
+  }
 
   static start({ command, environment, logFile, talks }: ProgramStart): Child {
     const log = openSync(logFile, 'a');

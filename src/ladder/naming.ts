@@ -18,8 +18,8 @@ const BALANCER_LOSS_MIN = 0.1;
 const LOG_SYNC_MS = { fast: 3, slow: 8 } as const;
 /** Of a log sync, what a write waits for: its own, and half of the one that is under way when it comes. */
 const SYNCS_A_WRITE = 1.5;
-/** A queue before the pool of connections that is there most of the time, operations; and connections that are idle then. */
-const POOL_WAITING_MIN = 0.5;
+/** A queue before the pool of connections that is no accident, operations at a time; and how many may be idle then. */
+const POOL_WAITING_MIN = 0.25;
 const POOL_IDLE_SHARE_MAX = 0.3;
 const REFUSED_SHARE_MIN = 0.02;
 /** Of the commands that may be in flight. Metrics are read between two rounds, when some have just been answered. */

@@ -1,6 +1,6 @@
 /** What Linux says of processes and of the machine. Readings are null where it says nothing, as on other systems. */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** Of a second, as /proc counts it. */
 const TICKS = 100;
@@ -78,13 +78,28 @@ function pressureMs(of: 'cpu' | 'io'): number {
   return Number(/^some .*total=(\d+)$/m.exec(read(`/proc/pressure/${of}`) ?? '')?.[1] ?? 0) / 1000;
 }
 
+/** Of its control group and of those around it, in either version. */
 export function throttlingOf(pid: number): Throttling | null {
-  const groups = read(`/proc/${pid}/cgroup`);
-  if (groups === null) return null;
+  const groups = read(`/proc/${pid}/cgroup`) ?? '';
   const first = /^\d+:(?:[^:]*,)?cpu(?:,[^:]*)?:(.*)$/m.exec(groups)?.[1];
-  if (first !== undefined) return throttlingOfFirst(join('/sys/fs/cgroup/cpu', first));
+  if (first !== undefined) return combined('/sys/fs/cgroup/cpu', first, throttlingOfFirst);
   const unified = /^0::(.*)$/m.exec(groups)?.[1];
-  return unified === undefined ? null : throttlingOfUnified(join('/sys/fs/cgroup', unified));
+  return unified === undefined ? null : combined('/sys/fs/cgroup', unified, throttlingOfUnified);
+}
+
+/** Some groups of a path may not be visible from inside a container. */
+function combined(root: string, path: string, look: (folder: string) => Throttling | null): Throttling | null {
+  const found: Throttling[] = [];
+  for (let folder = join(root, path); folder.startsWith(root); folder = dirname(folder)) {
+    const throttling = look(folder);
+    if (throttling !== null) found.push(throttling);
+  }
+  if (found.length === 0) return null;
+  const quotas = found.flatMap(({ quotaCores }) => (quotaCores === null ? [] : [quotaCores]));
+  return {
+    quotaCores: quotas.length === 0 ? null : Math.min(...quotas),
+    throttledMs: sum(found.map(({ throttledMs }) => throttledMs)),
+  };
 }
 
 /** Of cgroups of the first version, in microseconds, and nanoseconds for what was throttled. */

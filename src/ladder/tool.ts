@@ -1,5 +1,6 @@
 /** `kvitt loadtest ladder`. The answer goes to standard output or into a file, everything else to standard error. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -8,6 +9,9 @@ import type { LadderParts } from './parts.ts';
 import { LAYERS, type LadderResult } from './result.ts';
 import { CONNECTIONS_MAX } from './scene.ts';
 import { runLadder } from './sequence.ts';
+
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const EXIT_INTERRUPTED = 130;
 
 interface Flags {
   readonly seconds: number;
@@ -48,6 +52,10 @@ export function ladderCommand(parts: ToolParts): Command {
 async function run(parts: ToolParts, flags: Flags): Promise<void> {
   const { out, json, rate = null, balancerConnections: balancerConnectionsMax, ...options } = flags;
   const folder = await mkdtemp(join(tmpdir(), 'kvitt-ladder-'));
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  // What was started is ended when this process exits, which a signal alone would not make it do.
+  for (const signal of INTERRUPTS) process.once(signal, interrupted);
+  process.once('exit', removeFolder);
   try {
     const onProgress = (text: string) => process.stderr.write(`${text}\n`);
     const result = await runLadder(parts.ladder(), {
@@ -57,8 +65,14 @@ async function run(parts: ToolParts, flags: Flags): Promise<void> {
     if (out !== undefined) await writeFile(out, `${JSON.stringify(result, null, 2)}\n`);
     parts.print(result, json === undefined ? {} : { json }, () => parts.text(result));
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    for (const signal of INTERRUPTS) process.off(signal, interrupted);
+    process.off('exit', removeFolder);
+    removeFolder();
   }
+}
+
+function interrupted(): void {
+  process.exit(EXIT_INTERRUPTED);
 }
 
 function positive(text: string): number {
