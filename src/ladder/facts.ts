@@ -52,11 +52,10 @@ export interface BalancerFacts {
 export interface Facts {
   /** Callers at once. */
   readonly concurrency: number;
-  /** Payments a second, and per cent are shares. */
+  /** Payments a second. */
   readonly perSecond: number;
   /** Past the balancer, at the same concurrency; null: there is no balancer. */
   readonly directPerSecond: number | null;
-  readonly latencyMs: number | null;
   /** Callers that were never answered. */
   readonly unanswered: number;
   readonly machine: { readonly cpus: number; readonly cores: number; readonly foreignCores: number };
@@ -79,10 +78,8 @@ interface Given {
 
 export function factsOf({ measured, series, cpus, inFlightMax, ...given }: Given): Facts {
   const look = new Means(series);
-  const latencies = measured.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs.mean]));
   return {
     ...given,
-    latencyMs: latencies.length === 0 ? null : mean(latencies),
     unanswered: mean(measured.map((one) => one.unanswered)),
     machine: {
       cpus,

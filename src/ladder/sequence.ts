@@ -75,7 +75,7 @@ class Run {
 
   async warmUp(): Promise<void> {
     const { concurrency, onProgress } = this.options;
-    const seconds = Math.min(WARM_UP_SECONDS_MAX, this.options.seconds);
+    const seconds = Math.min(WARM_UP_SECONDS_MAX, this.options.seconds / 2);
     onProgress('warming up');
     for (const lane of this.#lanes) await lane.measure({ lanes: concurrency, seconds, perSecond: null });
   }

@@ -1,7 +1,7 @@
 /** What the ladder needs of the ledger, put together. */
 import { randomBytes } from 'node:crypto';
 import type { Document, MongoClient } from 'mongodb';
-import { type Config, environmentOf, readConfig } from '../config.ts';
+import { environmentOf, readConfig } from '../config.ts';
 import type { Environment, LadderDatabase, LadderParts } from '../ladder/parts.ts';
 import { ACCOUNTS, accountId } from '../ladder/payment-request.ts';
 import type { MemberStatus } from '../ladder/sources.ts';
@@ -81,7 +81,8 @@ async function openDatabase(setup: LadderSetup, uri: string, stop: () => Promise
     serviceEnvironment: (database) => {
       const options = uriOptions === undefined ? '' : `${uri.includes('?') ? '&' : '?'}${uriOptions}`;
       const own = { ...settings, MONGODB_URI: `${uri}${options}`, MONGODB_DATABASE: `${database}_${run}` };
-      return environmentOf(onlyThese(own), environment);
+      // Every other setting is as it is by default: no queue is consumed, and no cell joined, that is in use here.
+      return environmentOf(readConfig(own), environment);
     },
     close: async () => {
       for (const name of prepared) await client.db(name).dropDatabase();
@@ -89,11 +90,6 @@ async function openDatabase(setup: LadderSetup, uri: string, stop: () => Promise
       await stop();
     },
   };
-}
-
-/** The settings of a service that knows of nothing else: no queue, no cell, no key of those that are in use here. */
-function onlyThese(settings: Readonly<Record<string, string>>): Config {
-  return readConfig(settings);
 }
 
 async function prepare(client: MongoClient, name: string): Promise<void> {

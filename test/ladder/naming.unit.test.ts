@@ -25,7 +25,6 @@ const NOTHING: Facts = {
   concurrency: 64,
   perSecond: 3000,
   directPerSecond: 3100,
-  latencyMs: 20,
   unanswered: 0,
   machine: { cpus: 4, cores: 1, foreignCores: 0 },
   service: {
