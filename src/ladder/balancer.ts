@@ -42,7 +42,8 @@ export class Balancer {
     await writeFile(config, kind === 'nginx' ? nginxConfig(options) : haproxyConfig(options));
     const argv = kind === 'nginx' ? ['-p', folder, '-c', config, '-e', errorLog(folder)] : ['-f', config];
     const logFile = join(folder, `${kind}.log`);
-    const child = Child.start({ command: [program, ...argv], environment, logFile, talks: false });
+    const command = [program, ...argv];
+    const child = Child.start({ command, environment, logFile, talks: false, lastSignal: 'SIGTERM' });
     const balancer = new Balancer(options, child);
     try {
       await balancer.#untilListening();

@@ -17,6 +17,8 @@ export interface ProgramStart {
   readonly logFile: string;
   /** Is it one that talks to us? */
   readonly talks: boolean;
+  /** What it gets when we end too early to wait for it; one that has processes of its own must get to end them. */
+  readonly lastSignal?: 'SIGKILL' | 'SIGTERM';
 }
 
 /** What Node.js is given to run a module of ours: as it is written, or as it is built. */
@@ -26,18 +28,18 @@ export function nodeProgram(module: URL): string[] {
   return [process.execPath, path.replace(/\.ts$/, '.js')];
 }
 
-export class Child {
-  readonly #atExit = () => this.child.kill('SIGKILL');
+const running = new Map<ChildProcess, NodeJS.Signals>();
+process.on('exit', () => {
+  for (const [child, signal] of running) child.kill(signal);
+});
 
+export class Child {
   private constructor(
     private readonly child: ChildProcess,
     private readonly logFile: string,
-  ) {
-    process.once('exit', this.#atExit);
-    child.once('exit', () => process.off('exit', this.#atExit));
-  }
+  ) {}
 
-  static start({ command, environment, logFile, talks }: ProgramStart): Child {
+  static start({ command, environment, logFile, talks, lastSignal = 'SIGKILL' }: ProgramStart): Child {
     const log = openSync(logFile, 'a');
     const [program, ...argv] = command;
     const child = spawn(program!, argv, {
@@ -46,6 +48,8 @@ export class Child {
     });
     // One that cannot be started has no number and an exit code: whoever waits for it sees that.
     child.on('error', () => undefined);
+    running.set(child, lastSignal);
+    child.once('exit', () => running.delete(child));
     return new Child(child, logFile);
   }
 

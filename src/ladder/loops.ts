@@ -14,6 +14,7 @@ const TICK_MS = 2;
 class Tally {
   readonly #ends: Record<CallEnd, number> = { ok: 0, refused: 0, failed: 0, broken: 0 };
   readonly #latencies: number[] = [];
+  readonly #called = new Set<number>();
   readonly #answered = new Set<number>();
   readonly #from = performance.now();
   readonly #utilization = performance.eventLoopUtilization();
@@ -30,18 +31,23 @@ class Tally {
   }
 
   /** `dueMs`: when the call should have begun, since the measurement did. */
-  add(end: CallEnd, lane: number, dueMs: number): void {
+  async count(call: Call, lane: number, dueMs: number): Promise<void> {
+    this.#called.add(lane);
+    this.#add(await call(lane), lane, dueMs);
+  }
+
+  #add(end: CallEnd, lane: number, dueMs: number): void {
     this.#answered.add(lane);
     if (this.isOver) return;
     this.#ends[end]++;
     if (end === 'ok') this.#latencies.push(this.elapsedMs - dueMs);
   }
 
-  result(lanes: number): Measured {
+  result(): Measured {
     return {
       seconds: this.elapsedMs / 1000,
       ...this.#ends,
-      unanswered: lanes - this.#answered.size,
+      unanswered: this.#called.size - this.#answered.size,
       heldBack: this.heldBack,
       latencyMs: percentilesOf(this.#latencies),
       utilization: performance.eventLoopUtilization(this.#utilization).utilization,
@@ -56,21 +62,18 @@ export function measure(call: Call, { lanes, seconds, perSecond }: Measurement):
 async function closedLoop(call: Call, lanes: number, seconds: number): Promise<Measured> {
   const tally = new Tally(seconds);
   const callAgain = async (lane: number) => {
-    while (!tally.isOver) {
-      const from = tally.elapsedMs;
-      tally.add(await call(lane), lane, from);
-    }
+    while (!tally.isOver) await tally.count(call, lane, tally.elapsedMs);
   };
   for (let lane = 0; lane < lanes; lane++) void callAgain(lane);
   await sleep(seconds * 1000);
-  return tally.result(lanes);
+  return tally.result();
 }
 
 async function openLoop(call: Call, lanes: number, seconds: number, perSecond: number): Promise<Measured> {
   const tally = new Tally(seconds);
   const free = Array.from({ length: lanes }, (_, lane) => lane);
   const callOnce = async (lane: number, dueMs: number) => {
-    tally.add(await call(lane), lane, dueMs);
+    await tally.count(call, lane, dueMs);
     free.push(lane);
   };
   for (let due = 0; !tally.isOver; await sleep(TICK_MS)) {
@@ -80,7 +83,7 @@ async function openLoop(call: Call, lanes: number, seconds: number, perSecond: n
       else void callOnce(lane, (due * 1000) / perSecond);
     }
   }
-  return tally.result(lanes);
+  return tally.result();
 }
 
 /** What a process does that measures for the ladder, until that lets it go. */

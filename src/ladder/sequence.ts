@@ -15,8 +15,10 @@ import { stackOf } from './stack.ts';
 /** Of what all of it does at most: a rate at which nothing queues for long. */
 const RATE_SHARE = 0.5;
 const WARM_UP_SECONDS_MAX = 2;
-/** Of the calls that are due: whoever does not make or answer so many cannot keep up with the rate. */
-const KEPT_UP_SHARE = 0.97;
+/** At a rate, for moments in which nothing is answered: lanes for each that a closed loop has. */
+const RATE_LANES = 4;
+/** Of the calls that are due: whoever has not answered so many at the end cannot keep up with the rate. */
+const KEPT_UP_SHARE = 0.9;
 const MIB = 2 ** 20;
 
 export interface LadderOptions {
@@ -129,8 +131,9 @@ class Run {
   async #latencyAt(lane: Lane, rate: number): Promise<Percentiles | null> {
     if (rate <= 0) return null;
     const { concurrency, seconds, onProgress } = this.options;
+    const lanes = RATE_LANES * concurrency;
     onProgress(`latency at ${Math.round(rate).toLocaleString('en')} a second: ${lane.name}`);
-    const measured = await lane.measure({ lanes: concurrency, seconds, perSecond: rate });
+    const measured = await lane.measure({ lanes, seconds, perSecond: rate });
     return measured.ok >= KEPT_UP_SHARE * rate * seconds ? measured.latencyMs : null;
   }
 
