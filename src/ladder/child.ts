@@ -1,7 +1,7 @@
 /** Processes of the ladder's own: they end when it does. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +46,7 @@ export class Child {
       env: environment,
       stdio: talks ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
     });
+    closeSync(log);
     // One that cannot be started has no number and an exit code: whoever waits for it sees that.
     child.on('error', () => undefined);
     running.set(child, lastSignal);

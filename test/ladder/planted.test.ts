@@ -1,15 +1,16 @@
 /** Bottlenecks that are put there on purpose, each of which must be named, and by its own numbers. */
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { BALANCERS } from '../../src/ladder/balancer.ts';
 import type { LadderResult } from '../../src/ladder/result.ts';
 import { type LadderOptions, runLadder } from '../../src/ladder/sequence.ts';
 import { type EmbeddedReplicaSet, startEmbeddedReplicaSet } from '../../src/mongo/embedded.ts';
 import { type LadderSetup, ladderParts } from '../../src/wiring/ladder.ts';
 import { quietLog } from '../support/log.ts';
 import { CpuGroup } from './support/cpu-group.ts';
+import { has } from './support/programs.ts';
 import { canDelaySync, startOnSlowDisk } from './support/slow-disk.ts';
 
 /** Other tests run on the same cores: what is measured here goes first, so that they are not what is found. */
@@ -21,18 +22,6 @@ const FOREIGN_CORES_MAX = 0.3;
 
 const canDelay = canDelaySync();
 const own = CpuGroup.create();
-
-function has(program: string, argument: string): boolean {
-  try {
-    execFileSync(program, [argument], {
-      stdio: 'ignore',
-      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
-    });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function needs(isThere: boolean, what: string): boolean {
   if (!isThere) console.warn(`a planted bottleneck is not tested here: this machine has no ${what}`);
@@ -59,22 +48,20 @@ describe('the ladder', () => {
     const folder = await mkdtemp(join(tmpdir(), 'kvitt-test-ladder-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const parts = ladderParts({ environment: process.env, log: quietLog, uri: set.uri, ...setup });
-    const result = await runLadder(parts, {
+    return runLadder(parts, {
       ...{ layers: ['all'], seconds: 2.5, rounds: 1, concurrency: 64, rate: 0, balancer: 'none' },
       ...{ balancerConnectionsMax: 4096, folder, onProgress: () => undefined },
       ...options,
     });
-    if (process.env.SHOW_LADDER) console.log(JSON.stringify(result.findings, null, 1));
-    return result;
   }
 
-  it.runIf(needs(has('haproxy', '-v'), 'haproxy'))('names haproxy that lets two callers in at a time', async () => {
+  it.runIf(has('haproxy'))('names haproxy that lets two callers in at a time', async () => {
     const { findings } = await measured({ balancer: 'haproxy', balancerConnectionsMax: 2 });
     expect(findings[0]).toMatchObject({ bottleneck: 'balancer', where: 'haproxy' });
     expect(findings[0]!.because.join(' ')).toMatch(/had 2 of at most 2 connections/);
   });
 
-  it.runIf(needs(has('nginx', '-v'), 'nginx'))('names nginx that has too few connections', async () => {
+  it.runIf(has('nginx'))('names nginx that has too few connections', async () => {
     const { findings } = await measured({ balancer: 'nginx', balancerConnectionsMax: 8 });
     expect(findings[0]).toMatchObject({ bottleneck: 'balancer', where: 'nginx' });
   });
