@@ -6,23 +6,27 @@ import { join } from 'node:path';
 const PERIOD_US = 100_000;
 const FIRST = '/sys/fs/cgroup/cpu';
 const UNIFIED = '/sys/fs/cgroup';
+const UNIFIED_CONTROLLERS = join(UNIFIED, 'cgroup.subtree_control');
 const isFirst = existsSync(join(FIRST, 'cpu.cfs_quota_us'));
 
 export class CpuGroup {
   private constructor(private readonly folder: string) {}
 
-  /** Null: this machine lets us make none. */
-  static create(): CpuGroup | null {
-    const folder = join(isFirst ? FIRST : UNIFIED, `kvitt-test-${randomBytes(4).toString('hex')}`);
+  /** Does this machine let us make one? It takes root, and the controller for CPU. */
+  static isPossible(): boolean {
     try {
-      mkdirSync(folder);
+      const group = CpuGroup.create();
+      group.remove();
+      return existsSync(join(FIRST, 'cpu.shares')) || readFileSync(UNIFIED_CONTROLLERS, 'utf8').includes('cpu');
     } catch {
-      return null;
+      return false;
     }
-    const group = new CpuGroup(folder);
-    if (existsSync(join(folder, isFirst ? 'cpu.cfs_quota_us' : 'cpu.max'))) return group;
-    group.remove();
-    return null;
+  }
+
+  static create(): CpuGroup {
+    const folder = join(isFirst ? FIRST : UNIFIED, `kvitt-test-${randomBytes(4).toString('hex')}`);
+    mkdirSync(folder);
+    return new CpuGroup(folder);
   }
 
   /** All that runs in it may use so many cores. */
