@@ -51,7 +51,7 @@ function balancer({ balancer, perSecond, directPerSecond, concurrency, ...facts 
     where: balancer?.name ?? 'balancer',
     remedy: 'Let the balancer have more connections to both sides, or more processes if its own CPU is the limit.',
   } as const;
-  if (balancer === null || directPerSecond === null) return { ...finding, score: 0, because: [] };
+  if (balancer === null || !directPerSecond) return { ...finding, score: 0, because: [] };
   const loss = 1 - perSecond / directPerSecond;
   const why = whyBalancer(balancer, facts, concurrency);
   return {
