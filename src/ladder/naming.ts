@@ -77,7 +77,7 @@ function whyBalancer(
   if (queued >= 0.05 * concurrency) why.push(`${figure(queued)} connections or requests waited in front of it.`);
   if (turnedAway > 0) why.push(`It turned callers away ${whole(turnedAway)} times for want of connections.`);
   if (why.length > 0 && unanswered >= 1) why.push(`${whole(unanswered)} callers were never answered.`);
-  if (cores >= 0.9 && machine.cores < FULL_FROM * machine.cpus) why.push(`It used ${figure(cores)} cores itself.`);
+  if (cores >= 0.9 && !isNearlyFull(machine)) why.push(`It used ${figure(cores)} cores itself.`);
   return why;
 }
 
@@ -138,7 +138,8 @@ function admission({ service: { inFlight, inFlightMax, overloadedShare } }: Fact
 }
 
 /** The engine's writes take long, MongoDB says that they were short, and there is a queue for connections between. */
-function pool({ service, members }: Facts): Finding {
+function pool(facts: Facts): Finding {
+  const { service, members, machine } = facts;
   const { inUse, idle, waiting } = service.pool;
   const engineMs = engineWriteMs(service);
   const mongoMs = primaryOf(members)?.writeMs ?? null;
@@ -151,6 +152,11 @@ function pool({ service, members }: Facts): Finding {
     because: [
       `${figure(waiting)} operations waited for a connection to MongoDB at a time, while ${figure(inUse)} of ${figure(inUse + idle)} were in use.`,
       `A write took ${ms(engineMs)} with that wait, and ${ms(mongoMs)} in MongoDB.`,
+      ...(isNearlyFull(machine)
+        ? [
+            `The machine used ${figure(machine.cores)} of ${machine.cpus} cores as well: it is the next limit, and a near one.`,
+          ]
+        : []),
     ],
     remedy: 'Let the service have more connections: maxPoolSize in MONGODB_URI.',
   };
@@ -231,6 +237,10 @@ function unclear({ machine, service, perSecond }: Facts, found: readonly Finding
 function machineFull(facts: Facts): number {
   const { cores, cpus } = facts.machine;
   return between(cores / cpus, FREE_BELOW, FULL_FROM) * between(ownCores(facts) / cpus, OWN_SHARE_MIN, FULL_FROM);
+}
+
+function isNearlyFull({ cores, cpus }: Facts['machine']): boolean {
+  return cores >= FULL_FROM * cpus;
 }
 
 function ownCores({ machine }: Facts): number {
