@@ -49,6 +49,15 @@ export interface BalancerFacts {
   readonly turnedAway: number;
 }
 
+export interface MachineFacts {
+  readonly cpus: number;
+  /** Cores in use, and those of them by programs that are none of ours. */
+  readonly cores: number;
+  readonly foreignCores: number;
+  /** Of a second: somebody could have run and had no core. */
+  readonly pressure: number;
+}
+
 export interface Facts {
   /** Callers at once. */
   readonly concurrency: number;
@@ -58,7 +67,7 @@ export interface Facts {
   readonly directPerSecond: number | null;
   /** Callers that were never answered. */
   readonly unanswered: number;
-  readonly machine: { readonly cpus: number; readonly cores: number; readonly foreignCores: number };
+  readonly machine: MachineFacts;
   readonly service: ServiceFacts;
   readonly members: readonly MemberFacts[];
   readonly balancer: BalancerFacts | null;
@@ -85,6 +94,7 @@ export function factsOf({ measured, series, cpus, inFlightMax, ...given }: Given
       cpus,
       cores: look.mean('machine', 'cpu') ?? 0,
       foreignCores: look.mean('machine', 'cpu of others') ?? 0,
+      pressure: look.mean('machine', 'cpu pressure') ?? 0,
     },
     service: serviceFacts(look, inFlightMax),
     members: look.owners(/^mongod /).map((name) => ({

@@ -27,8 +27,10 @@ const IN_FLIGHT_FULL = 0.5;
 /** Of a second: an event loop, or a machine, that is busy so long has time left; and one that has none. */
 const FREE_BELOW = 0.7;
 const FULL_FROM = 0.95;
-/** Of the cores: who uses so few of them is not what fills a machine. */
-const OWN_SHARE_MIN = 0.3;
+/** Of a second in which somebody waited for a core. */
+const PRESSURE = { free: 0.3, full: 0.7 } as const;
+/** Of the cores: who uses so few of them is not what fills a machine; who uses so many is. */
+const OWN_SHARE = { small: 0.3, most: 0.8 } as const;
 /** Cores that others take from us, which is when a wait for a core is their doing. */
 const FOREIGN_CORES_FULL = 0.5;
 
@@ -197,7 +199,7 @@ function serviceCpu(facts: Facts): Finding {
     score: Math.max(loop, machineFull(facts) * ofBoth),
     because: [
       `The service used ${figure(service.cores)} cores, its event loop ${figure(service.runs)} of the one that it can have; the members of MongoDB ${figure(databaseCores(facts))}.`,
-      `The machine used ${figure(machine.cores)} of ${machine.cpus} cores.`,
+      machineUse(machine),
     ],
     remedy:
       'Give it a faster core, or share the books among several instances; on a machine of its own it competes with nobody.',
@@ -214,7 +216,7 @@ function databaseCpu(facts: Facts): Finding {
     score: machineFull(facts) * (cores / Math.max(cores + service.cores, 1e-9)),
     because: [
       `The members of MongoDB used ${figure(cores)} cores together, ${busiest?.name ?? 'none'} ${figure(busiest?.cores ?? 0)}; the service ${figure(service.cores)}.`,
-      `The machine used ${figure(machine.cores)} of ${machine.cpus} cores.`,
+      machineUse(machine),
     ],
     remedy: 'Put the members of MongoDB on machines of their own, with more cores.',
   };
@@ -233,10 +235,18 @@ function unclear({ machine, service, perSecond }: Facts, found: readonly Finding
   };
 }
 
-/** Is the machine full, and of the ledger's own work? 0: it has cores left. */
+/**
+ * Is the machine short of cores, by the ledger's own work? 0: it has enough. Work that comes in steps, each of which waits
+ * for the one before, never uses all cores: that somebody always waits for one says more than how many are in use.
+ */
 function machineFull(facts: Facts): number {
-  const { cores, cpus } = facts.machine;
-  return between(cores / cpus, FREE_BELOW, FULL_FROM) * between(ownCores(facts) / cpus, OWN_SHARE_MIN, FULL_FROM);
+  const { cores, cpus, pressure } = facts.machine;
+  const short = Math.max(between(cores / cpus, FREE_BELOW, FULL_FROM), between(pressure, PRESSURE.free, PRESSURE.full));
+  return short * between(ownCores(facts) / cpus, OWN_SHARE.small, OWN_SHARE.most);
+}
+
+function machineUse({ cores, cpus, pressure }: Facts['machine']): string {
+  return `The machine used ${figure(cores)} of ${cpus} cores, and ${percent(pressure)} of the time somebody waited for one.`;
 }
 
 function isNearlyFull({ cores, cpus }: Facts['machine']): boolean {

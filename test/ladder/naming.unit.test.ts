@@ -26,7 +26,7 @@ const NOTHING: Facts = {
   perSecond: 3000,
   directPerSecond: 3100,
   unanswered: 0,
-  machine: { cpus: 4, cores: 1, foreignCores: 0 },
+  machine: { cpus: 4, cores: 1, foreignCores: 0, pressure: 0.1 },
   service: {
     ...{ ...IDLE, pool: { inUse: 2, idle: 5, waiting: 0 }, inFlight: 50, inFlightMax: 4000 },
     ...{ claimMs: 5, appendMs: 5, writing: 0.8, overloadedShare: 0 },
@@ -48,7 +48,9 @@ function facts({ service, machine, generator, balancer, members, ...rest }: Chan
   };
 }
 
-const FULL = { cpus: 2, cores: 1.98, foreignCores: 0.05 };
+const FULL = { cpus: 2, cores: 1.98, foreignCores: 0.05, pressure: 0.9 };
+/** Steps that wait for each other, on cores that are too few. */
+const SHORT = { cpus: 2, cores: 1.67, foreignCores: 0.08, pressure: 0.73 };
 
 /** What was measured, the change of it, and what is named. */
 const CASES: readonly (readonly [what: string, change: Change, named: Bottleneck])[] = [
@@ -81,6 +83,11 @@ const CASES: readonly (readonly [what: string, change: Change, named: Bottleneck
     'a full machine, mostly of the service',
     { machine: FULL, service: { cores: 1.1, runs: 0.75 }, members: members(0.2, 4, 1) },
     'service_cpu',
+  ],
+  [
+    'cores that somebody always waits for, though not all are used',
+    { machine: SHORT, service: { cores: 0.71, runs: 0.44, waits: 0.28 }, members: members(0.25, 8, 1.6) },
+    'database_cpu',
   ],
   [
     'a full machine, mostly of MongoDB',
