@@ -236,6 +236,12 @@ export const METRICS = {
     labels: [],
     help: 'Operations that wait for a connection to MongoDB',
   },
+  kvitt_mongodb_pool_wait_seconds_total: {
+    type: 'counter',
+    unit: 'seconds',
+    labels: [],
+    help: 'How long operations have waited for a connection to MongoDB, all together; its rate is how many waited at a time',
+  },
   kvitt_mongodb_pool_failed_checkouts_total: {
     type: 'counter',
     unit: 'checkouts',

@@ -92,6 +92,7 @@ export class Metrics implements HttpMetrics, EngineObserver {
       by('state', { in_use: pool.inUse, idle: pool.open - pool.inUse }),
     );
     this.#read('kvitt_mongodb_pool_waiting_operations', () => pool.waiting);
+    this.#read('kvitt_mongodb_pool_wait_seconds_total', () => pool.waitedMs / 1000);
     this.#read('kvitt_mongodb_pool_failed_checkouts_total', () => pool.failed);
   }
 

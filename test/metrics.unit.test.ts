@@ -48,7 +48,7 @@ beforeAll(async () => {
   metrics.watchLag('kvitt_webhooks_lag_seconds', { lagMs: () => 30 });
   metrics.watchWebhooks({ counts: { delivered: 4, refused: 3, failed: 2, disabled: 1 } });
   metrics.watchExpiry({ released: 7, failed: 1 });
-  metrics.watchPool({ open: 5, inUse: 2, waiting: 1, failed: 3 });
+  metrics.watchPool({ open: 5, inUse: 2, waiting: 1, failed: 3, waitedMs: 1500 });
   metrics.watchCluster({ stats: () => FIGURES });
   const onCount = metrics.countMessages();
   for (const counter of ['received', 'posted', 'deleted', 'received', 'deleteFailed'] as const) onCount(counter);
@@ -101,6 +101,7 @@ describe('a scrape', () => {
       'kvitt_webhook_disabled_endpoints_total 1',
       'kvitt_expiry_released_holds_total 7',
       'kvitt_mongodb_pool_connections{state="idle"} 3',
+      'kvitt_mongodb_pool_wait_seconds_total 1.5',
       'kvitt_mongodb_pool_failed_checkouts_total 3',
       'kvitt_sqs_received_messages_total 2',
       'kvitt_sqs_messages_total{outcome="posted",reason=""} 1',

@@ -19,16 +19,19 @@ const SAFE_OPTIONS = {
   connectTimeoutMS: 4_000,
   heartbeatFrequencyMS: 1_000,
   socketTimeoutMS: 20_000,
-  maxPoolSize: 32,
   // Without it whoever waits for a connection that nobody gives back waits for ever.
   waitQueueTimeoutMS: 10_000,
   ignoreUndefined: true,
 } satisfies MongoClientOptions;
 
+/** Connections to each member, unless the URI says otherwise: the driver would put an option before that. */
+const POOL_MAX = 32;
+
 /** One client a process. */
 export function createClient(uri: string, options: MongoClientOptions = {}): MongoClient {
   repairDriver();
-  return new MongoClient(uri, { appName: 'kvitt', ...SAFE_OPTIONS, ...options });
+  const pool = /[?&]maxPoolSize=/i.test(uri) ? {} : { maxPoolSize: POOL_MAX };
+  return new MongoClient(uri, { appName: 'kvitt', ...SAFE_OPTIONS, ...pool, ...options });
 }
 
 const readSessions = new WeakMap<MongoClient, ClientSession>();

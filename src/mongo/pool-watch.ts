@@ -8,20 +8,24 @@ export interface PoolFigures {
   readonly waiting: number;
   /** Operations that got none, so far. */
   readonly failed: number;
+  /** How long all operations together have waited for one, so far. */
+  readonly waitedMs: number;
 }
 
 /** Counts the connections of a client from now on: call it before it connects. */
 export function watchPool(client: MongoClient): PoolFigures {
-  const figures = { open: 0, inUse: 0, waiting: 0, failed: 0 };
+  const figures = { open: 0, inUse: 0, waiting: 0, failed: 0, waitedMs: 0 };
   client.on('connectionCreated', () => figures.open++);
   client.on('connectionClosed', () => figures.open--);
   client.on('connectionCheckOutStarted', () => figures.waiting++);
-  client.on('connectionCheckedOut', () => {
+  client.on('connectionCheckedOut', ({ durationMS }) => {
     figures.waiting--;
+    figures.waitedMs += durationMS;
     figures.inUse++;
   });
-  client.on('connectionCheckOutFailed', () => {
+  client.on('connectionCheckOutFailed', ({ durationMS }) => {
     figures.waiting--;
+    figures.waitedMs += durationMS;
     figures.failed++;
   });
   client.on('connectionCheckedIn', () => figures.inUse--);
