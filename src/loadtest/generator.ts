@@ -2,7 +2,7 @@
  * Sends the load of one process: users begin their journeys when they are due, whatever became of those before. What a
  * call took is counted from when it was due, so that a service that stalls cannot hide it.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as othersFirst, setTimeout as sleep } from 'node:timers/promises';
 import { CallLog, tailOf } from './call-log.ts';
 import { WeightedChoice, zipfWeights } from './choice.ts';
 import { HttpSender } from './http-sender.ts';
@@ -18,8 +18,11 @@ import { type ReadyCall, User } from './user.ts';
 
 /** Journeys are begun when their time has come, to the nearest of these. */
 const TICK_MS = 1;
+/** A generator that is behind lets answers in after so long. */
+const BURST_MS = 5;
 const TELL_MS = 1_000;
 const WAIT_MS = 20;
+const GRACE_MS = 5_000;
 export const MOVES_MONEY: readonly Operation[] = ['top_up', 'buy', 'queue_buy', 'capture', 'refund'];
 
 type Journey = Scenario['journeys'][number];
@@ -47,7 +50,6 @@ export class Generator {
   #underWay = 0;
   #begun = 0;
   #ended = 0;
-  #brokenOff = 0;
   #isStopped = false;
   #told = { at: 0, cpu: process.cpuUsage(), loop: performance.eventLoopUtilization() };
 
@@ -81,7 +83,7 @@ export class Generator {
       await this.#drain();
       const settled = await this.#settle();
       this.#tellPiece();
-      const journeys = { begun: this.#begun, ended: this.#ended, brokenOff: this.#brokenOff };
+      const journeys = { begun: this.#begun, ended: this.#ended, brokenOff: this.#begun - this.#ended };
       return { operations: this.#recorder.operations(), examples: this.#recorder.examples(), journeys, settled };
     } finally {
       clearInterval(telling);
@@ -99,10 +101,14 @@ export class Generator {
     const { startAt, index, of, scenario, seed } = this.#plan;
     const { arrivals } = scenario;
     const times = arrivalsOf({ profile, arrivals }, { index, of }, new Random(seed + 1, index));
+    let busySince = clock();
     for (let next = times.next(); !next.done && !this.#isStopped; next = times.next()) {
       const due = startAt + 1000 * next.value;
-      while (clock() < due && !this.#isStopped) await sleep(TICK_MS);
-      this.#begin(due, () => undefined);
+      for (let now = clock(); (now < due || now > busySince + BURST_MS) && !this.#isStopped; now = clock()) {
+        await (now < due ? sleep(TICK_MS) : othersFirst());
+        busySince = clock();
+      }
+      if (!this.#isStopped) this.#begin(due, () => undefined);
     }
     await this.#until(startAt + 1000 * secondsOf(profile));
   }
@@ -128,8 +134,9 @@ export class Generator {
     this.#tell({ phase: 'draining', left: this.#underWay });
     while (this.#underWay > 0 && clock() < until && !this.#isStopped) await sleep(WAIT_MS);
     this.#isStopped = true;
-    const last = clock() + 2 * this.#plan.timeoutMs;
+    const last = clock() + 2 * this.#plan.timeoutMs + GRACE_MS;
     while (this.#outstanding > 0 && clock() < last) await sleep(WAIT_MS);
+    if (this.#outstanding > 0) throw new Error(`${this.#outstanding} calls were neither answered nor timed out`);
   }
 
   /** Asks again for what nobody knows, with the same keys. */
@@ -162,7 +169,11 @@ export class Generator {
     due: number,
   ): void {
     const { user, journey, ended } = on;
-    for (let index = from; index < journey.steps.length && !this.#isStopped; index++) {
+    for (let index = from; index < journey.steps.length; index++) {
+      if (this.#isStopped) {
+        this.#over(ended, false);
+        return;
+      }
       const step = journey.steps[index]!;
       if (step.do === 'think') {
         const later = due + user.thinkMs(step);
@@ -181,13 +192,12 @@ export class Generator {
       });
       return;
     }
-    this.#over(ended, !this.#isStopped);
+    this.#over(ended, true);
   }
 
   #over(ended: () => void, isWhole: boolean): void {
     this.#underWay--;
     if (isWhole) this.#ended++;
-    else this.#brokenOff++;
     ended();
   }
 

@@ -63,7 +63,9 @@ export function peakOf(profile: OpenProfile): number {
 /** The scenario with its highest rate, or its users, and its time changed; what is not given stays. */
 export function scaled(scenario: Scenario, to: { readonly rate?: number; readonly seconds?: number }): Scenario {
   const { profile } = scenario;
-  const time = to.seconds === undefined ? 1 : to.seconds / secondsOf(profile);
+  const seconds = secondsOf(profile);
+  if (to.seconds !== undefined && seconds === 0) throw new RangeError('a profile without time cannot be scaled');
+  const time = to.seconds === undefined ? 1 : to.seconds / seconds;
   if (profile.kind === 'closed') {
     const users = to.rate === undefined ? profile.users : Math.ceil(to.rate);
     return { ...scenario, profile: { ...profile, users, seconds: profile.seconds * time } };
@@ -125,6 +127,8 @@ export function* arrivalsOf(
 
 /** After how many seconds so many have arrived, when the rate goes from one to another within `seconds`. */
 function timeTo(count: number, from: number, to: number, seconds: number): number {
+  // At a rate of 0 the solution below is 0 by 0.
+  if (count === 0) return 0;
   const slope = (to - from) / seconds;
   // Of the two forms of the solution the one that takes no difference of nearly equal numbers.
   return (2 * count) / (from + Math.sqrt(Math.max(0, from * from + 2 * slope * count)));

@@ -129,7 +129,8 @@ export class MetricsSampler implements Sampler {
     return SHOWN.flatMap(({ metric, name, unit, factor = 1, isRate }) => {
       const value = now.values.get(metric);
       const earlier = before?.values.get(metric);
-      if (value === undefined || (isRate && earlier === undefined)) return [];
+      // A counter that went back is that of another process.
+      if (value === undefined || (isRate && !(earlier !== undefined && earlier <= value))) return [];
       const seconds = (now.at - (before?.at ?? 0)) / 1000;
       return [{ of, name, unit, value: isRate ? (value - earlier!) / seconds : value * factor }];
     });
