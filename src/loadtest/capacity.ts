@@ -125,7 +125,7 @@ export async function search(
     return { rate: met?.rate ?? 0, callsPerSecond: met?.callsPerSecond ?? 0, endedBy, trials };
   };
   const tolerance = Math.max(TOLERANCE_MIN, plan.tolerance);
-  let missed = Number.POSITIVE_INFINITY;
+  let missed: number | null = null;
   let rate = Math.min(plan.max, around === null ? plan.from : around / NARROW);
   for (;;) {
     const trial = await attemptAt(rate);
@@ -138,9 +138,12 @@ export async function search(
       missed = rate;
     }
     const low: number = met?.rate ?? 0;
+    if (missed === null) {
+      rate = Math.min(plan.max, low * (around === null ? 2 : NARROW));
+      continue;
+    }
     if (missed - low <= tolerance * missed || missed <= RATE_LOWEST) return end('target');
-    if (missed === Number.POSITIVE_INFINITY) rate = Math.min(plan.max, low * (around === null ? 2 : NARROW));
-    else rate = low === 0 ? missed / 2 : (low + missed) / 2;
+    rate = low === 0 ? missed / 2 : (low + missed) / 2;
   }
 }
 
