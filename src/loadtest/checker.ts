@@ -15,7 +15,6 @@ import type { Scenario } from './scenario.ts';
 const FAULTS_MAX = 100;
 const BALANCES_AT_ONCE = 1_000;
 const QUEUE_POLL_MS = 500;
-/** How long nothing may come of what the queue has taken. */
 const QUEUE_STILL_MS = 30_000;
 /** By how much the clocks of this machine and of the service may differ. */
 const CLOCKS_MS = 60_000;
@@ -33,6 +32,8 @@ export interface CheckOptions {
   /** Ms since the epoch. */
   readonly startedAt: number;
   readonly settled: number;
+  /** How long nothing may come of what the queue has taken; {@link QUEUE_STILL_MS} unless given. */
+  readonly queueStillMs?: number;
   readonly onProgress?: (progress: CheckProgress) => void;
 }
 
@@ -91,20 +92,20 @@ class Checker {
 
   /** Messages that the queue has taken are worked off: merchants have it all, or nothing comes any more. */
   async #queueIsDone(): Promise<void> {
-    const { calls, scenario } = this.#options;
+    const { calls, scenario, queueStillMs = QUEUE_STILL_MS } = this.#options;
     let wanted = 0;
     for (const { operation, outcome } of calls) if (operation === 'queue_buy' && outcome === 'ok') wanted++;
     if (wanted === 0) return;
     const merchants = Array.from({ length: scenario.population.merchants }, (_, merchant) => merchant);
     let [last, since] = [Number.NaN, performance.now()];
-    while (performance.now() - since < QUEUE_STILL_MS) {
+    while (performance.now() - since < queueStillMs) {
       const balances = await this.#balances(merchants.map((one) => merchantId(this.#options.run, one)));
       let missing = 0;
       for (const one of merchants) missing += this.#expected.merchant(one).high - (balances[one] ?? 0);
       if (missing <= 0) return;
       if (missing !== last) [last, since] = [missing, performance.now()];
       this.#tell('waiting for the queue', missing, null);
-      await sleep(QUEUE_POLL_MS);
+      await sleep(Math.min(QUEUE_POLL_MS, queueStillMs));
     }
   }
 
