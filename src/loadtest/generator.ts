@@ -22,6 +22,7 @@ const TICK_MS = 1;
 const BURST_MS = 5;
 const TELL_MS = 1_000;
 const WAIT_MS = 20;
+const TURNED_AWAY_MS = 100;
 const GRACE_MS = 5_000;
 export const MOVES_MONEY: readonly Operation[] = ['top_up', 'buy', 'queue_buy', 'capture', 'refund'];
 
@@ -117,9 +118,13 @@ export class Generator {
   async #keepBusy(users: number): Promise<void> {
     const { startAt, index, of, scenario } = this.#plan;
     const until = startAt + 1000 * secondsOf(scenario.profile);
-    const again = () => {
-      // Not at once: what is answered with an error at once would be sent for ever without anything else.
-      if (clock() < until && !this.#isStopped) setImmediate(() => this.#begin(clock(), again));
+    const again = (isWhole: boolean) => {
+      const begin = () => {
+        if (clock() < until && !this.#isStopped) this.#begin(clock(), again);
+      };
+      // Whoever is turned away at once would else come back at once, for ever, without anything else.
+      if (isWhole) setImmediate(begin);
+      else setTimeout(begin, TURNED_AWAY_MS);
     };
     for (let user = index; user < users; user += of) this.#begin(startAt, again);
     await this.#until(until);
@@ -152,7 +157,7 @@ export class Generator {
     return settled;
   }
 
-  #begin(due: number, ended: () => void): void {
+  #begin(due: number, ended: (isWhole: boolean) => void): void {
     const { scenario } = this.#plan;
     const journey = scenario.journeys[this.#choice.index(this.#random)]!;
     const user = new User(this.#world, this.#random.below(scenario.population.wallets));
@@ -164,7 +169,7 @@ export class Generator {
 
   /** Goes on with a journey at one of its steps, which is due then. */
   #go(
-    on: { readonly user: User; readonly journey: Journey; readonly ended: () => void },
+    on: { readonly user: User; readonly journey: Journey; readonly ended: (isWhole: boolean) => void },
     from: number,
     due: number,
   ): void {
@@ -195,10 +200,10 @@ export class Generator {
     this.#over(ended, true);
   }
 
-  #over(ended: () => void, isWhole: boolean): void {
+  #over(ended: (isWhole: boolean) => void, isWhole: boolean): void {
     this.#underWay--;
     if (isWhole) this.#ended++;
-    ended();
+    ended(isWhole);
   }
 
   /** `null`: it was held back. */

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly outstandingMax?: number;
   readonly timeoutMs?: number;
   readonly seed?: number;
+  /** See `CheckOptions`. */
+  readonly queueStillMs?: number;
   readonly label?: string | null;
   /** Instances whose metrics are read; those of `addresses` unless given. */
   readonly instances?: readonly string[];
@@ -69,6 +71,13 @@ export class Run {
     if (uses && options.queue === null) {
       throw new Error(`The scenario ${options.scenario.name} sends to a queue: give its URL.`);
     }
+    const { profile } = options.scenario;
+    const { outstandingMax = OUTSTANDING_MAX } = options;
+    if (profile.kind === 'closed' && profile.users > outstandingMax) {
+      throw new Error(
+        `${profile.users} users need as many calls that may be unanswered at once, not ${outstandingMax}.`,
+      );
+    }
     this.#options = options;
     this.#events = events;
     this.#client = new KvittClient({ targets: fixedTargets(options.addresses), apiKey: options.apiKey });
@@ -76,7 +85,7 @@ export class Run {
 
   /** Rejects when it could not be carried out, or could not be checked. */
   async carryOut(): Promise<RunResult> {
-    const { scenario, processes, seed = randomInt(2 ** 32) } = this.#options;
+    const { scenario, processes, seed = randomInt(2 ** 32), queueStillMs } = this.#options;
     const { signal } = this.#ending;
     await populate(this.#client, { run: this.id, scenario }, this.#events.onPopulation, signal);
     // They take their time, which is not the generators' fault.
@@ -95,9 +104,10 @@ export class Run {
       const { calls } = tally;
       const settled = ended.reduce((sum, one) => sum + one.settled, 0);
       const onProgress = this.#events.onCheck ? { onProgress: this.#events.onCheck } : {};
+      const still = queueStillMs === undefined ? {} : { queueStillMs };
       const ledger = await checkLedger(this.#client, {
         ...{ run: this.id, scenario, calls, startedAt: startAt, settled },
-        ...onProgress,
+        ...{ ...onProgress, ...still },
       });
       const seconds = this.#secondsFrom(startAt);
       return { ...this.#describe(seed, startAt, endedAt), ...figures(ended, tally, resources, seconds), ledger };

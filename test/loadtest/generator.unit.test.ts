@@ -128,6 +128,13 @@ describe('a generator', () => {
     expect(totalOf(run)).toBe(run.journeys.begun);
   });
 
+  test('does not send users back at once who were turned away', async () => {
+    const scenario = { profile: { kind: 'closed', users: 2, seconds: 0.5 } as const };
+    const run = await carryOut([planOf('http://127.0.0.1:1', { scenario, settleMs: 100 })]);
+    expect(run.counts.refused).toBeGreaterThanOrEqual(2);
+    expect(run.counts.refused).toBeLessThanOrEqual(12);
+  });
+
   test('that is told to stop before its time sends nothing', async () => {
     const crowd = new Crowd();
     const { address } = await startServer((_, response) => crowd.enter(response));

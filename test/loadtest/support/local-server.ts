@@ -4,12 +4,15 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** Ends with the test that it was started in. */
-export async function startServer(listener: RequestListener): Promise<{ address: string; server: Server }> {
+/** Ends with the test that it was started in; those that run at the same time say which they are by `onFinished`. */
+export async function startServer(
+  listener: RequestListener,
+  onFinished: typeof onTestFinished = onTestFinished,
+): Promise<{ address: string; server: Server }> {
   const server = createServer({ keepAliveTimeout: 60_000 }, listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  onTestFinished(() => {
+  onFinished(() => {
     server.closeAllConnections();
     server.close();
   });
