@@ -24,7 +24,7 @@ const TELL_MS = 1_000;
 const WAIT_MS = 20;
 const TURNED_AWAY_MS = 100;
 const GRACE_MS = 5_000;
-export const MOVES_MONEY: readonly Operation[] = ['top_up', 'buy', 'queue_buy', 'capture', 'refund'];
+const MOVES_MONEY: readonly Operation[] = ['top_up', 'buy', 'queue_buy', 'capture', 'refund'];
 
 type Journey = Scenario['journeys'][number];
 

@@ -207,7 +207,7 @@ function figures(ended: readonly Ended[], tally: Tally, resources: readonly Reso
 }
 
 /** Of all calls, those that did not get an answer by the ledger; 0 when there were none. */
-export function errorShareOf(counts: Counts): number {
+function errorShareOf(counts: Counts): number {
   const all = OUTCOMES.reduce((sum, outcome) => sum + counts[outcome], 0);
   return all === 0 ? 0 : (all - counts.ok - counts.declined) / all;
 }

@@ -152,7 +152,7 @@ function percentilesOfBuckets(buckets: Buckets, max: number): SecondResult['late
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max };
 }
 
-export function countsOf(counts: readonly number[]): Counts {
+function countsOf(counts: readonly number[]): Counts {
   return Object.fromEntries(OUTCOMES.map((outcome, index) => [outcome, counts[index] ?? 0])) as Counts;
 }
 

@@ -4,7 +4,7 @@ import { type MoneyCall, NO_MERCHANT, tailOf } from '../../src/loadtest/call-log
 import { checkLedger } from '../../src/loadtest/checker.ts';
 import { merchantId, outside, referenceOf, walletId } from '../../src/loadtest/names.ts';
 import type { LedgerCheck, Outcome } from '../../src/loadtest/result.ts';
-import { scenarioOf } from './support/scenarios.ts';
+import { scenarioOf } from './support/scenario-of.ts';
 import { callsOf, RUN, TinyLedger } from './support/tiny-ledger.ts';
 
 const SCENARIO = scenarioOf({ population: { wallets: 4, funds: 1_000, merchants: 2, merchantSkew: 0 } });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { arrivalsOf, type OpenProfile, peakOf, pointsOf, scaled, secondsOf } from '../../src/loadtest/profile.ts';
 import { Random } from '../../src/loadtest/random.ts';
 import type { Scenario } from '../../src/loadtest/scenario.ts';
-import { scenarioOf } from './support/scenarios.ts';
+import { scenarioOf } from './support/scenario-of.ts';
 
 const rate = fc.oneof(fc.constant(0), fc.double({ min: 0.1, max: 60, noNaN: true }));
 const seconds = fc.double({ min: 0.5, max: 6, noNaN: true });

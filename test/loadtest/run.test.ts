@@ -14,7 +14,7 @@ import { type EmbeddedSqs, startEmbeddedSqs } from '../../src/queue/embedded.ts'
 import { useService } from '../service/support/service.ts';
 import { useDatabase } from '../support/database.ts';
 import { type Lie, startLyingProxy } from './support/lying-proxy.ts';
-import { scenarioOf } from './support/scenarios.ts';
+import { scenarioOf } from './support/scenario-of.ts';
 import { small } from './support/small.ts';
 
 const FIFO = { FifoQueue: 'true' };

@@ -2,7 +2,7 @@
 import { Generator } from '../../../src/loadtest/generator.ts';
 import type { Ended, FromGenerator, GeneratorPlan } from '../../../src/loadtest/messages.ts';
 import { addUp, Tally } from '../../../src/loadtest/tally.ts';
-import { scenarioOf } from './scenarios.ts';
+import { scenarioOf } from './scenario-of.ts';
 
 export type PlanChanges = Partial<Omit<GeneratorPlan, 'scenario'>> & { scenario?: Parameters<typeof scenarioOf>[0] };
 
