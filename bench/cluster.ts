@@ -127,7 +127,7 @@ interface Run {
 
 const sides: Side[] = [];
 function toInstance(service: ServiceProcess, callers: number): Side {
-  const side = overHttp('an instance', service.address, '/v1/payments', key, callers);
+  const side = overHttp('an instance', service.address, key, callers);
   sides.push(side);
   return side;
 }

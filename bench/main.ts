@@ -3,7 +3,6 @@
  * machine that gets slower slows all of them. Writes the table in the README unless called with --dry-run.
  * Options: --rounds N (5), --seconds N (4), --only PATTERN, --dry-run.
  */
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +16,7 @@ import { createClient } from '../src/mongo/client.ts';
 import { startEmbeddedReplicaSet } from '../src/mongo/embedded.ts';
 import { freePort } from '../src/mongo/free-ports.ts';
 import { type Load, type Measured, measure, median } from './measure.ts';
+import { NativeAccounts } from './native/accounts.ts';
 import { type Ratio, type Row, ratioOf, render, writeToReadme } from './report.ts';
 import type { Side } from './side.ts';
 import { blindInsert } from './sides/blind.ts';
@@ -24,7 +24,7 @@ import { addBenchAccounts, engineInProcess } from './sides/engine.ts';
 import { overHttp } from './sides/http.ts';
 import { nativeTransactions } from './sides/native.ts';
 import { textbookTwoPhaseCommit } from './sides/textbook.ts';
-import { BOOKS, type Shape } from './workload.ts';
+import { ACCOUNTS, accountId, BOOKS, type Shape } from './workload.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -37,6 +37,7 @@ const { values: options } = parseArgs({
 const ROUNDS = Number(options.rounds);
 const SECONDS = Number(options.seconds);
 const only = new RegExp(options.only);
+const NATIVE_SERVER = ['--import', 'tsx', fileURLToPath(new URL('./native/server.ts', import.meta.url))];
 
 interface Run {
   readonly id: string;
@@ -57,41 +58,25 @@ const set = await startEmbeddedReplicaSet({ dataDir: join(folder, 'mongodb'), lo
 const client = await createClient(set.uri, { maxPoolSize: 600 }).connect();
 const { version: mongod } = (await client.db('admin').command({ buildInfo: 1 })) as unknown as { version: string };
 
-function servicePort(key: string, port: number): ServiceProcess {
+/** `program` undefined: the service itself. */
+function serverProcess(database: string, port: number, program?: readonly string[]): ServiceProcess {
   const environment = {
     MONGODB_URI: set.uri,
-    MONGODB_DATABASE: 'bench_http',
+    MONGODB_DATABASE: database,
     HTTP_PORT: String(port),
     BOOTSTRAP_API_KEY: key,
     LOG_LEVEL: 'warn',
   };
-  return new ServiceProcess(`http://127.0.0.1:${port}`, environment, join(folder, 'service.log'));
-}
-
-async function startNativeServer(port: number): Promise<{ end(): Promise<void> }> {
-  const script = fileURLToPath(new URL('./native-server.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, set.uri, 'bench_native_http', String(port)], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  for (let tries = 0; tries < 200 && child.exitCode === null; tries++) {
-    if ((await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.ok) break;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return {
-    end: async () => {
-      child.kill('SIGTERM');
-      await gone;
-    },
-  };
+  return new ServiceProcess(`http://127.0.0.1:${port}`, environment, join(folder, `${database}.log`), program);
 }
 
 const key = generateApiKey();
-const [apiPort, nativePort] = [await freePort(), await freePort()];
-const service = servicePort(key, apiPort);
+const service = serverProcess('bench_http', await freePort());
 await service.start();
 await addBenchAccounts(new MongoAccounts(client.db('bench_http')));
-const nativeServer = await startNativeServer(nativePort);
+const nativeServer = serverProcess('bench_native_http', await freePort(), NATIVE_SERVER);
+await nativeServer.start();
+await addNativeAccounts();
 
 const native = await nativeTransactions(client, 'bench_native');
 const textbook = await textbookTwoPhaseCommit(client, 'bench_textbook');
@@ -99,8 +84,8 @@ const blind = await blindInsert(client, 'bench_blind');
 const engine = await engineInProcess(client, 'bench_engine', log);
 const fourBooks = await engineInProcess(client, 'bench_four_books', log, BOOKS);
 const http = (connections: number) =>
-  overHttp('the engine over HTTP, one payment a request', service.address, '/v1/payments', key, connections);
-const nativeHttp = overHttp('native transactions over HTTP', `http://127.0.0.1:${nativePort}`, '/payments', key, 64);
+  overHttp('the engine over HTTP, one payment a request', service.address, key, connections);
+const nativeHttp = overHttp('native transactions over HTTP', nativeServer.address, key, 64);
 const [http64, http256] = [http(64), http(256)];
 
 const load = (shape: Load['shape'], callers: number, bulk = 1): Load => ({ shape, callers, bulk });
@@ -145,11 +130,18 @@ try {
   await Promise.all(
     [engine, fourBooks, native, textbook, blind, http64, http256, nativeHttp].map((side) => side.close()),
   );
-  await nativeServer.end();
+  await nativeServer.end('SIGTERM');
   await service.end('SIGTERM');
   await client.close();
   await set.stop();
   await rm(folder, { recursive: true, force: true });
+}
+
+/** As {@link addBenchAccounts}. */
+async function addNativeAccounts(): Promise<void> {
+  const accounts = new NativeAccounts(client.db('bench_native_http'));
+  const limits = { currency: 'EUR', minBalance: -1_000_000_000_000n };
+  await Promise.all(Array.from({ length: ACCOUNTS }, (_, i) => accounts.create({ id: accountId(i), ...limits })));
 }
 
 function today(): string {

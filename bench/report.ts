@@ -24,6 +24,10 @@ export const RECONCILE: Marks = {
   begin: '<!-- reconcile: written by `npm run bench:reconcile` -->',
   end: '<!-- end of reconcile -->',
 };
+export const LOADTEST: Marks = {
+  begin: '<!-- loadtest: written by `npm run bench:loadtest` -->',
+  end: '<!-- end of loadtest -->',
+};
 export const QUEUE: Marks = {
   begin: '<!-- queue: written by `npm run bench:queue` -->',
   end: '<!-- end of queue -->',

@@ -385,7 +385,7 @@ function buildProgram(): Command {
       ...{ print, table, progress, endProgress },
     }),
   );
-  program.addCommand(loadTestCommand({ startLocal: startLocalTarget, env: process.env, print, table }));
+  program.addCommand(loadTestCommand({ startLocal: startLocalTarget, env: process.env, table }));
   const config = program.command('config').description('settings');
   config
     .command('print')

@@ -4,11 +4,11 @@ import type { Side } from '../side.ts';
 import type { Transfer } from '../workload.ts';
 
 /** One payment a request, over as many keep-alive connections as there are callers. */
-export function overHttp(name: string, address: string, path: string, key: string, connections: number): Side {
+export function overHttp(name: string, address: string, key: string, connections: number): Side {
   const pool = new Pool(address, { connections, pipelining: 1 });
   const post = async ({ source, destination, amount }: Transfer) => {
     const { statusCode, body } = await pool.request({
-      path,
+      path: '/v1/payments',
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'idempotency-key': uuidv7() },
       body: JSON.stringify({ source, destination, amount: Number(amount), currency: 'EUR' }),

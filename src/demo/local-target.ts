@@ -1,4 +1,4 @@
-import type { LocalTarget } from '../loadtest/tool.ts';
+import type { LocalTarget } from '../loadtest/tool-flags.ts';
 import { prepareLocal } from './local.ts';
 
 /** As the service runs under load: see the tuning in `docs/loadtest.md`. */

@@ -1,68 +1,31 @@
 /** `kvitt loadtest`. Answers go to standard output, all else to standard error. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { fixedTargets, KvittClient } from '../client/index.ts';
 import { type CapacityResult, findCapacity } from './capacity.ts';
 import { Live } from './live.ts';
 import { populate } from './population.ts';
 import { peakOf, scaled, secondsOf } from './profile.ts';
-import type { QueueTarget } from './queue-sender.ts';
-import type { Sampler } from './resources.ts';
+import { renderRunText } from './report-text.ts';
 import type { RunResult } from './result.ts';
 import { machine, Run, type RunOptions } from './run.ts';
 import { operationOf, type Scenario } from './scenario.ts';
 import { findScenario, SCENARIOS } from './scenarios.ts';
+import {
+  type LoadFlags,
+  positive,
+  share,
+  type Target,
+  type TargetFlags,
+  type ToolParts,
+  whole,
+  withLoadFlags,
+  withTarget,
+  withTargetFlags,
+} from './tool-flags.ts';
+import { addCompare, addReport, print, stamp, writeJson, writeRun } from './tool-results.ts';
 
 /** 0: it is done and as wanted. 1: money was lost or doubled, or a target missed. 2: nothing is known. 3: invalid. */
 const EXIT = { ok: 0, broken: 1, unusable: 2, invalid: 3 } as const;
-const CORES_A_PROCESS = 2;
-
-/** What is tested. */
-interface Target {
-  readonly addresses: readonly string[];
-  readonly apiKey: string;
-  /** null: none is known. */
-  readonly queue: QueueTarget | null;
-  /** What is read while it is loaded, besides the metrics of its instances. */
-  readonly samplers: readonly Sampler[];
-}
-
-/** A service that was started for a load test. */
-export interface LocalTarget extends Target {
-  close(): Promise<void>;
-}
-
-/** What the commands need of the program around them. */
-export interface ToolParts {
-  startLocal(): Promise<LocalTarget>;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  print(value: unknown, output: { readonly json?: boolean }, text: () => string): void;
-  table(head: readonly string[], rows: readonly (readonly string[])[], align: string): string;
-}
-
-interface TargetFlags {
-  readonly target?: readonly string[];
-  readonly local?: boolean;
-  readonly instance?: readonly string[];
-  readonly apiKeyFile?: string;
-  readonly queueUrl?: string;
-  readonly queueEndpoint?: string;
-  readonly queueRegion?: string;
-}
-
-interface LoadFlags extends TargetFlags {
-  readonly rate?: number;
-  readonly seconds?: number;
-  readonly processes: number;
-  readonly outstanding?: number;
-  readonly timeoutMs?: number;
-  readonly seed?: number;
-  readonly label?: string;
-  readonly out: string;
-  readonly json?: boolean;
-}
 
 interface CapacityFlags extends LoadFlags {
   readonly p99Ms: number;
@@ -77,12 +40,12 @@ export function loadTestCommand(parts: ToolParts): Command {
   const tool = new Command('loadtest').description('load a service as its users would, and look that no money is lost');
   tool.exitOverride();
   addScenarios(tool, parts);
-  load(
+  withLoadFlags(
     tool.command('run [scenario]').description('send the load of a scenario (evening unless given); see `scenarios`'),
   )
     .option('--json', 'answer as JSON')
     .action((name: string | undefined, flags: LoadFlags) => runOnce(parts, name ?? 'evening', flags));
-  load(
+  withLoadFlags(
     tool
       .command('capacity [scenario]')
       .description('find the highest rate that meets a target (payments unless given)'),
@@ -95,10 +58,12 @@ export function loadTestCommand(parts: ToolParts): Command {
     .option('--warm-up <seconds>', 'of each run that do not count', positive, 2)
     .option('--json', 'answer as JSON')
     .action((name: string | undefined, flags: CapacityFlags) => runCapacity(parts, name ?? 'payments', flags));
+  addCompare(tool);
+  addReport(tool);
   return tool;
 }
 
-function addScenarios(tool: Command, { print, table, ...parts }: ToolParts): void {
+function addScenarios(tool: Command, parts: ToolParts): void {
   tool
     .command('scenarios')
     .description('the scenarios that come with it')
@@ -108,14 +73,14 @@ function addScenarios(tool: Command, { print, table, ...parts }: ToolParts): voi
         ...[name, profile.kind, `${Math.round(secondsOf(profile))} s`],
         ...[profile.kind === 'closed' ? `${profile.users} users` : `${peakOf(profile)}/s`, description],
       ]);
-      print(SCENARIOS, flags, () => table(['name', 'profile', 'time', 'peak', 'what it is'], rows, 'llrrl'));
+      print(SCENARIOS, flags, () => parts.table(['name', 'profile', 'time', 'peak', 'what it is'], rows, 'llrrl'));
     });
-  target(tool.command('prepare <scenario> <run>'))
+  withTargetFlags(tool.command('prepare <scenario> <run>'))
     .description('open and fill the accounts of a scenario under a name, for other tools')
     .action(async (name: string, run: string, flags: TargetFlags) => {
       if (!/^[a-z0-9]{1,32}$/.test(run)) throw new Error('The name is 1 to 32 lower-case letters and digits.');
       const scenario = await findScenario(name);
-      await withTarget({ print, table, ...parts }, flags, async ({ addresses, apiKey }) => {
+      await withTarget(parts, flags, async ({ addresses, apiKey }) => {
         const line = new Live(process.stderr);
         const client = new KvittClient({ targets: fixedTargets(addresses), apiKey });
         await populate(client, { run, scenario }, (progress) => line.population(progress));
@@ -124,35 +89,12 @@ function addScenarios(tool: Command, { print, table, ...parts }: ToolParts): voi
     });
 }
 
-function target(command: Command): Command {
-  return command
-    .option('--target <url>', 'where the service, or its balancer, is; may be given several times', several)
-    .option('--local', 'start a service on this machine for it, with a MongoDB of three members and a queue')
-    .option('--instance <url>', 'an instance whose metrics are read; those of --target unless given', several)
-    .option('--api-key-file <file>', 'the API key; else KVITT_API_KEY')
-    .option('--queue-url <url>', 'the SQS queue of events')
-    .option('--queue-endpoint <url>', 'of an SQS-compatible server')
-    .option('--queue-region <region>', 'of the queue');
-}
-
-function load(command: Command): Command {
-  return target(command)
-    .option('--rate <rate>', 'highest rate of the profile, journeys a second; or users, when it is closed', positive)
-    .option('--seconds <seconds>', 'how long the profile takes', positive)
-    .option('--processes <count>', 'generator processes', whole, Math.ceil(availableParallelism() / CORES_A_PROCESS))
-    .option('--outstanding <calls>', 'unanswered at once, at most; more are held back', whole)
-    .option('--timeout-ms <ms>', 'of one call', whole)
-    .option('--seed <seed>', 'the same seed, the same users', wholeNumber)
-    .option('--label <text>', 'what this run is of, for reports')
-    .option('--out <folder>', 'where the report is written', 'loadtest');
-}
-
 async function runOnce(parts: ToolParts, name: string, flags: LoadFlags): Promise<void> {
   const scenario = scaled(await findScenario(name), flags);
   await withTarget(parts, flags, async (at) => {
     const result = await carryOut(scenario, at, flags, new Live(process.stderr));
     const files = await writeRun(flags.out, result);
-    parts.print(result, flags, () => `${JSON.stringify(result.ledger)}\n`);
+    print(result, flags, () => renderRunText(result));
     for (const file of files) process.stderr.write(`written: ${file}\n`);
     process.exitCode = exitOf(result);
   });
@@ -180,7 +122,7 @@ async function runCapacity(parts: ToolParts, name: string, flags: CapacityFlags)
     const about = { startedAt, scenario: scenario.name, plan, machine: machine() };
     const result: CapacityResult = { object: 'capacity', version: 1, ...about, ...found };
     const file = await writeJson(flags.out, `capacity-${scenario.name}-${stamp(startedAt)}.json`, result);
-    parts.print(result, flags, () => `${result.rate} ${result.callsPerSecond}\n`);
+    print(result, flags, () => `${result.rate} ${result.callsPerSecond}\n`);
     process.stderr.write(`written: ${file}\n`);
     process.exitCode = result.ledgerOk ? EXIT.ok : EXIT.broken;
   });
@@ -223,93 +165,7 @@ async function carryOut(
   }
 }
 
-async function withTarget(
-  parts: ToolParts,
-  flags: TargetFlags,
-  work: (target: Target) => Promise<void>,
-): Promise<void> {
-  if (flags.local && flags.target) throw new Error('Give either --local or --target.');
-  if (flags.local) {
-    process.stderr.write('starting MongoDB, a queue and a service on this machine ...\n');
-    const local = await parts.startLocal();
-    try {
-      await work(local);
-    } finally {
-      await local.close();
-    }
-    return;
-  }
-  if (!flags.target) throw new Error('Give --target with the address of a service, or --local to have one started.');
-  const addresses = flags.target.map(addressOf);
-  await work({ addresses, apiKey: await keyOf(parts, flags), queue: queueOf(flags), samplers: [] });
-}
-
-function addressOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.pathname !== '/') {
-    throw new Error(`${text} is no address of a service: give it as http://host:port`);
-  }
-  return url.origin;
-}
-
-async function keyOf({ env }: ToolParts, { apiKeyFile }: TargetFlags): Promise<string> {
-  const key = apiKeyFile === undefined ? env.KVITT_API_KEY : (await readFile(apiKeyFile, 'utf8')).trim();
-  if (!key) throw new Error('Set KVITT_API_KEY to an API key of the service, or give --api-key-file.');
-  return key;
-}
-
-function queueOf({ queueUrl, queueEndpoint, queueRegion }: TargetFlags): QueueTarget | null {
-  if (queueUrl === undefined) return null;
-  return { url: queueUrl, endpoint: queueEndpoint ?? null, region: queueRegion ?? null };
-}
-
 function exitOf({ ledger, validity }: RunResult): number {
   if (!ledger.ok) return EXIT.broken;
   return validity.valid ? EXIT.ok : EXIT.invalid;
-}
-
-/** Of a time, as part of a file's name. */
-function stamp(time: string): string {
-  return time.slice(0, 19).replaceAll(/[:T]/g, '-');
-}
-
-/** Answers where the files are. */
-async function writeRun(folder: string, result: RunResult): Promise<string[]> {
-  const name = `${result.scenario.name}-${stamp(result.startedAt)}`;
-  return [await writeJson(folder, `${name}.json`, result)];
-}
-
-async function writeJson(folder: string, name: string, value: unknown): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  const file = join(folder, name);
-  await writeFile(file, `${JSON.stringify(value)}\n`);
-  return file;
-}
-
-function several(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!/^\d{1,9}(?:\.\d{1,6})?$/.test(text) || value <= 0)
-    throw new InvalidArgumentError('It must be a number above 0.');
-  return value;
-}
-
-function whole(text: string): number {
-  const value = wholeNumber(text);
-  if (value === 0) throw new InvalidArgumentError('It must be above 0.');
-  return value;
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
-}
-
-function share(text: string): number {
-  const value = Number(text);
-  if (!/^(?:0|0?\.\d{1,9}|1)$/.test(text)) throw new InvalidArgumentError('It must be a number from 0 to 1.');
-  return value;
 }

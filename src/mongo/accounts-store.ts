@@ -1,28 +1,23 @@
 import type { Collection, Db, Filter } from 'mongodb';
 import type { AccountsStore, OpenedAccount } from '../payments/ports.ts';
 import type { AccountChange, AccountView, Page, PageQuery } from '../payments/types.ts';
+import { AccountInserts } from './account-inserts.ts';
 import { ACCOUNTS, type AccountDocument, accountOf, beginningWith } from './accounts.ts';
-import { isDuplicate } from './duplicates.ts';
 import { MongoJournal } from './journal.ts';
 
 /** Accounts as their users see them. */
 export class MongoAccountsStore implements AccountsStore {
   readonly #accounts: Collection<AccountDocument>;
-  readonly #journal: MongoJournal;
+  readonly #inserts: AccountInserts;
 
   constructor(db: Db) {
     this.#accounts = db.collection(ACCOUNTS);
-    this.#journal = new MongoJournal(db);
+    const journal = new MongoJournal(db);
+    this.#inserts = new AccountInserts(this.#accounts, (book) => journal.era(book));
   }
 
   async insert(account: AccountView): Promise<{ account: AccountView; created: boolean }> {
-    try {
-      const era = await this.#journal.era(account.book);
-      await this.#accounts.insertOne({ ...documentOf(account), era });
-      return { account, created: true };
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-    }
+    if (await this.#inserts.insert(documentOf(account))) return { account, created: true };
     const found = await this.get(account.id);
     if (!found) throw new Error(`account ${account.id} was just found taken, and is not there`);
     return { account: found, created: false };

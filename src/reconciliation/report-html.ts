@@ -1,8 +1,10 @@
 /** The report as one HTML page that needs nothing else: it can be mailed, kept for years, and printed. */
+import { html, Markup, scrolled } from '../html/markup.ts';
+import { pageHead } from '../html/page.ts';
+import { counted, percentText, plural, timeText } from '../html/words.ts';
 import { RULES, type RuleName } from '../matching/types.ts';
 import { dayText } from '../statements/statement.ts';
 import type { AgeingBucket } from './breaks.ts';
-import { html, Markup, scrolled } from './report-markup.ts';
 import {
   daysTogether,
   matchedOverTime,
@@ -13,7 +15,7 @@ import {
 } from './report-pictures.ts';
 import { subjectSection, totalsSection, verdictSection, verificationSection } from './report-sections.ts';
 import { breakPages, matchPages, type PositionedMatch, type ReportSources } from './report-sources.ts';
-import { POLICY, SCRIPT, STYLE } from './report-style.ts';
+import { SCRIPT, STYLE } from './report-style.ts';
 import {
   ageingTable,
   BREAKS_HEAD,
@@ -24,7 +26,7 @@ import {
   openTotals,
   TABLE_END,
 } from './report-tables.ts';
-import { counted, percentText, plural, timeText, verdictOf } from './report-words.ts';
+import { verdictOf } from './report-words.ts';
 import type { External, Reconciliation } from './types.ts';
 
 const BREAKS_SHOWN = 2_000;
@@ -69,18 +71,8 @@ function head(reconciliation: Reconciliation, open: readonly AgeingBucket[] | nu
     ['books', 'The books'],
     ...(kind === 'internal' ? [] : [['words', 'What the words mean'] as const]),
   ];
-  return html`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${new Markup(POLICY)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>${verdictOf(reconciliation).word}: ${what}${period && `, ${period}`}</title>
-<style>${new Markup(STYLE)}</style>
-</head>
-<body>
-<header>
+  const title = `${verdictOf(reconciliation).word}: ${what}${period === null ? '' : `, ${period}`}`;
+  return html`${pageHead({ title, style: STYLE, script: SCRIPT })}<header>
 <h1>${what}</h1>
 ${period && html`<p class="period">${period}</p>`}
 ${verdictSection(reconciliation, has && `When this report was made, ${has}.`)}

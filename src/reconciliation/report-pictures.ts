@@ -1,9 +1,11 @@
 /** Pictures of the report, as SVG that needs no script. Numbers stand in them or beside them: colour never says it alone. */
+import { html, type Markup } from '../html/markup.ts';
+import { type Frame, gridLine, round, sum, svg, ticksUpTo } from '../html/picture.ts';
+import { counted, percentText, plural } from '../html/words.ts';
 import type { DayCount } from '../matching/comparison.ts';
 import { RULES, type RuleName } from '../matching/types.ts';
 import { dayText } from '../statements/statement.ts';
-import { html, type Markup } from './report-markup.ts';
-import { confidenceWords, counted, percentText, plural, RULE_WORDS } from './report-words.ts';
+import { confidenceWords, RULE_WORDS } from './report-words.ts';
 
 /** A reconciliation as the trend shows it. */
 export interface TrendPoint {
@@ -18,15 +20,6 @@ export interface TrendPoint {
 export interface RuleSureness {
   readonly matches: number;
   readonly confidence: number;
-}
-
-interface Frame {
-  readonly width: number;
-  readonly height: number;
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
 }
 
 const DAYS_FRAME: Frame = { width: 1080, height: 240, left: 56, right: 12, top: 12, bottom: 30 };
@@ -130,38 +123,4 @@ export function trend(points: readonly TrendPoint[]): Markup {
       ? html`<text class="axis" text-anchor="end" x="${frame.width - frame.right + 8}" y="${frame.height - 8}">${dayText(last.day)}</text>`
       : null,
   ]);
-}
-
-function svg(
-  { width, height }: Frame,
-  id: string,
-  title: string,
-  desc: string,
-  parts: readonly (Markup | null)[],
-): Markup {
-  return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-title ${id}-desc">
-<title id="${id}-title">${title}</title><desc id="${id}-desc">${desc}</desc>
-${parts}
-</svg>`;
-}
-
-function gridLine({ width, left, right }: Frame, y: number, label: string): Markup {
-  return html`<line class="grid" x1="${left}" x2="${width - right}" y1="${round(y)}" y2="${round(y)}"/><text class="axis" text-anchor="end" x="${left - 8}" y="${round(y + 4)}">${label}</text>`;
-}
-
-/** Round numbers from 0 until past `most`, four to six of them where there are so many whole ones. */
-function ticksUpTo(most: number): { ticks: number[]; top: number } {
-  const rough = Math.max(1, most / 4);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = Math.max(1, [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough)!);
-  const ticks = Array.from({ length: Math.max(1, Math.ceil(most / step)) + 1 }, (_, at) => at * step);
-  return { ticks, top: ticks.at(-1)! };
-}
-
-function sum<T>(all: readonly T[], of: (one: T) => number): number {
-  return all.reduce((total, one) => total + of(one), 0);
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

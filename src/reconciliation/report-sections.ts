@@ -1,10 +1,11 @@
 /** The parts of the report that say what was compared, what it comes to, and that the books are sound. */
+import { html, type Markup, scrolled } from '../html/markup.ts';
+import { counted, plural, timeText } from '../html/words.ts';
 import type { CurrencyTotals } from '../matching/comparison.ts';
 import { dayText } from '../statements/statement.ts';
 import type { StatementInfo } from '../statements/types.ts';
 import type { VerifyReport } from '../verification/verify.ts';
-import { html, type Markup, scrolled } from './report-markup.ts';
-import { counted, moneyText, moneyWithCurrency, plural, timeText, verdictOf } from './report-words.ts';
+import { moneyText, moneyWithCurrency, verdictOf } from './report-words.ts';
 import type { Reconciliation, StatementFile } from './types.ts';
 
 /** Statements of the file, and broken invariants, that are listed. */

@@ -1,16 +1,15 @@
 /** The tables of the report that people work through: open breaks by age, the breaks of a run, and matches to look at. */
+import { html, type Markup } from '../html/markup.ts';
+import { counted, plural } from '../html/words.ts';
 import { CAUSES, RULES } from '../matching/types.ts';
 import { dayOf, dayText } from '../statements/statement.ts';
 import type { AgeingBucket } from './breaks.ts';
-import { html, type Markup } from './report-markup.ts';
 import { ageDays, differenceOf, type PositionedMatch, type ReportSources } from './report-sources.ts';
 import {
   CAUSE_WORDS,
   confidenceWords,
-  counted,
   moneyText,
   moneyWithCurrency,
-  plural,
   RULE_WORDS,
   resolutionWords,
 } from './report-words.ts';

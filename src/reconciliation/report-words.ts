@@ -1,4 +1,5 @@
 /** What reports call things, in the words of people in finance. */
+import { counted, grouped, plural } from '../html/words.ts';
 import { isCurrency } from '../ledger/currencies.ts';
 import type { Cause, RuleName } from '../matching/types.ts';
 import { money } from '../resources/text.ts';
@@ -96,16 +97,6 @@ export function confidenceWords(confidence: number): string {
   return `${words} (${confidence.toFixed(2)})`;
 }
 
-/** `1,204` */
-export function counted(count: number): string {
-  return grouped(String(count));
-}
-
-/** `1 line`, `1,204 lines` */
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${counted(count)} ${count === 1 ? one : many}`;
-}
-
 /** `-1,234.56`; of a currency that there is not, as a damaged ledger may have, `-123,456 minor units`. */
 export function moneyText(amount: bigint, currency: string): string {
   return `${grouped(money(amount, currency))}${isCurrency(currency) ? '' : ' minor units'}`;
@@ -114,24 +105,6 @@ export function moneyText(amount: bigint, currency: string): string {
 /** `-1,234.56 EUR` */
 export function moneyWithCurrency(amount: bigint, currency: string): string {
   return `${moneyText(amount, currency)} ${currency}`;
-}
-
-function grouped(digits: string): string {
-  const [whole = '', ...fraction] = digits.split('.');
-  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...fraction].join('.');
-}
-
-/** `99.5 %`; never 100 % where something is missing, nor 0 % where something is there. */
-export function percentText(part: number, of: number): string {
-  if (of === 0) return '–';
-  if (part > 0 && part < of)
-    return `${Math.min(99.9, Math.max(0.1, Math.round((part / of) * 1_000) / 10)).toFixed(1)} %`;
-  return part === 0 ? '0 %' : '100 %';
-}
-
-/** `2026-11-28 13:30 UTC` */
-export function timeText(time: Date): string {
-  return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 export function resolutionWords({ how, by, reason, transactionId, rule }: Resolution): string {

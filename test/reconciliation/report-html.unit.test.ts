@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type DefaultTreeAdapterTypes, parse } from 'parse5';
 import { describe, expect, it } from 'vitest';
+import { html } from '../../src/html/markup.ts';
 import { CAUSES } from '../../src/matching/types.ts';
-import { html } from '../../src/reconciliation/report-markup.ts';
+import { attribute, elementsIn, type Page, pageOf, textOf } from '../support/html-page.ts';
 import {
   breakOf,
   causes,
@@ -18,66 +18,8 @@ import {
   verified,
 } from './report-scene.ts';
 
-type Element = DefaultTreeAdapterTypes.Element;
-
-/** The page as a browser reads it; what is no correct HTML is an error. */
-async function pageOf(scene: Scene): Promise<Page> {
-  const { text } = await reportOf(scene, 'html');
-  const errors: string[] = [];
-  const document = parse(text, { onParseError: ({ code, startLine }) => errors.push(`${code} in line ${startLine}`) });
-  expect(errors).toEqual([]);
-  return new Page(text, document);
-}
-
-class Page {
-  readonly elements: readonly Element[];
-  constructor(
-    readonly source: string,
-    root: DefaultTreeAdapterTypes.Node,
-  ) {
-    this.elements = elementsIn(root);
-  }
-
-  all(name: string): Element[] {
-    return this.elements.filter(({ tagName }) => tagName === name);
-  }
-  byId(id: string): Element {
-    return this.elements.find((one) => attribute(one, 'id') === id)!;
-  }
-  text(id: string): string {
-    return textOf(this.byId(id));
-  }
-  /** Between head and script. */
-  get main(): string {
-    return this.source.slice(this.source.indexOf('<main>'), this.source.indexOf('</main>'));
-  }
-  get verdict(): string {
-    return textOf(this.elements.find((one) => attribute(one, 'class')?.startsWith('verdict'))!);
-  }
-  /** Of the table in a section. */
-  rows(id: string): string[][] {
-    return elementsIn(this.byId(id))
-      .filter(({ tagName, parentNode }) => tagName === 'tr' && (parentNode as Element).tagName === 'tbody')
-      .map((row) =>
-        elementsIn(row)
-          .filter(({ tagName }) => ['td', 'th'].includes(tagName))
-          .map(textOf),
-      );
-  }
-}
-
-function elementsIn(node: DefaultTreeAdapterTypes.Node): Element[] {
-  const children = 'childNodes' in node ? node.childNodes : [];
-  return children.flatMap((child) => ('tagName' in child ? [child, ...elementsIn(child)] : []));
-}
-
-function textOf(node: DefaultTreeAdapterTypes.Node): string {
-  if ('value' in node) return node.value;
-  return 'childNodes' in node ? node.childNodes.map(textOf).join('') : '';
-}
-
-function attribute(element: Element, name: string): string | undefined {
-  return element.attrs.find((one) => one.name === name)?.value;
+async function pageFor(scene: Scene): Promise<Page> {
+  return pageOf((await reportOf(scene, 'html')).text);
 }
 
 const ageing = [
@@ -87,7 +29,7 @@ const ageing = [
 
 describe('the report as HTML', () => {
   it('says first what came of it, then what was compared, the totals, pictures, breaks, matches, books and words', async () => {
-    const page = await pageOf({ breaks: [breakOf()], matches: [matchOf(), matchOf({ lines: [2] })], ageing });
+    const page = await pageFor({ breaks: [breakOf()], matches: [matchOf(), matchOf({ lines: [2] })], ageing });
     expect(page.verdict).toContain(
       'NOT reconciled. 2 of 3 lines matched; 1 break needs somebody; the books are sound.',
     );
@@ -116,7 +58,7 @@ describe('the report as HTML', () => {
       breakOf({ position: 2, cause: 'timing', line: null, reference: null, expectedBy: day('2026-11-29') }),
       breakOf({ position: 3, cause: 'currency_differs', item: item({ currency: 'USD' }) }),
     ];
-    const [first, second, third] = (await pageOf({ breaks })).rows('breaks');
+    const [first, second, third] = (await pageFor({ breaks })).rows('breaks');
     expect(first).toEqual([
       ...['1', 'Amount differs', `INV-1Invoice INV-1${breaks[0]!.id}${item().id}`],
       ...[
@@ -141,7 +83,7 @@ describe('the report as HTML', () => {
     const breaks = Array.from({ length: 2_001 }, (_, at) => breakOf({ position: at + 1 }));
     const matches = Array.from({ length: 1_600 }, (_, at) => matchOf({ confidence: at < 1_000 ? 0.9 : 0.89 }));
     const many = reconciliation({ external: external({ breaksOpened: 2_001 }) });
-    const page = await pageOf({ reconciliations: [many], breaks, matches });
+    const page = await pageFor({ reconciliations: [many], breaks, matches });
     expect(page.rows('breaks')).toHaveLength(2_000);
     expect(page.text('breaks')).toContain('These are the first 2,000 of 2,001.');
     expect(page.rows('matches')).toHaveLength(500);
@@ -181,7 +123,7 @@ describe('the report as HTML', () => {
       }),
     });
     const matches = [matchOf({ confidence: 0.5, items: [hostile], breaks: [hostile] })];
-    const page = await pageOf({ reconciliations: [bad], breaks: [one], matches, ageing });
+    const page = await pageFor({ reconciliations: [bad], breaks: [one], matches, ageing });
     expect(page.all('script')).toHaveLength(1);
     expect(page.all('style')).toHaveLength(1);
     expect(page.all('img')).toEqual([]);
@@ -192,7 +134,7 @@ describe('the report as HTML', () => {
   });
 
   it('loads nothing, and allows nothing but its own style and script', async () => {
-    const page = await pageOf({ breaks: [breakOf()], matches: [matchOf()], ageing });
+    const page = await pageFor({ breaks: [breakOf()], matches: [matchOf()], ageing });
     expect(page.source).not.toMatch(/https?:|\/\/[a-z]|@import|url\((?!#)/i);
     for (const { attrs } of page.elements) {
       for (const { name, value } of attrs) {
@@ -211,7 +153,7 @@ describe('the report as HTML', () => {
   });
 
   it('can be read without seeing it', async () => {
-    const page = await pageOf({ breaks: [breakOf()], matches: [matchOf({ confidence: 0.8 })], ageing });
+    const page = await pageFor({ breaks: [breakOf()], matches: [matchOf({ confidence: 0.8 })], ageing });
     for (const head of page.all('th')) expect(['row', 'col']).toContain(attribute(head, 'scope'));
     for (const picture of page.all('svg')) {
       const ids = attribute(picture, 'aria-labelledby')!.split(' ');
@@ -231,7 +173,7 @@ describe('the report as HTML', () => {
       reconciliation({ id: 'rec_internal', kind: 'internal', external: null }),
     ];
     const scene = { reconciliations: [reconciliation(), ...unlike, ...older], matches: [matchOf(), matchOf()], ageing };
-    const page = await pageOf(scene);
+    const page = await pageFor(scene);
     const classed = (name: string) => page.elements.filter((one) => attribute(one, 'class')?.split(' ').includes(name));
     expect(classed('unmatched')).toHaveLength(1);
     expect(classed('point')).toHaveLength(30);
@@ -245,7 +187,7 @@ describe('the report as HTML', () => {
   });
 
   it('explains every cause and rule', async () => {
-    const page = await pageOf({});
+    const page = await pageFor({});
     const terms = elementsIn(page.byId('words')).filter(({ tagName }) => tagName === 'dt');
     expect(terms).toHaveLength(CAUSES.length + Object.keys(rules()).length);
   });
@@ -253,7 +195,7 @@ describe('the report as HTML', () => {
 
 describe('the verdict', () => {
   const verdict = async (change: Parameters<typeof reconciliation>[0]) =>
-    (await pageOf({ reconciliations: [reconciliation(change)] })).verdict;
+    (await pageFor({ reconciliations: [reconciliation(change)] })).verdict;
 
   it('is good where all is matched', async () => {
     const all = external({ lines: 1_204, matchedLines: 1_204, breaksOpened: 0, openedByCause: causes() });
@@ -273,14 +215,14 @@ describe('the verdict', () => {
 
   it('says so where the statement is empty, and draws nothing', async () => {
     const empty = external({ lines: 0, matchedLines: 0, byRule: rules(), totals: [], overTime: [] });
-    const page = await pageOf({ reconciliations: [reconciliation({ external: empty })] });
+    const page = await pageFor({ reconciliations: [reconciliation({ external: empty })] });
     expect(page.verdict).toContain('The statement has no lines;');
     expect(page.all('svg')).toEqual([]);
     expect(page.main).not.toMatch(/NaN|Infinity/);
   });
 
   it('says that a run has failed or is not finished, and that what is listed is no result', async () => {
-    const failed = await pageOf({
+    const failed = await pageFor({
       reconciliations: [reconciliation({ status: 'failed', ok: null, external: null, failure: 'the disk is full' })],
     });
     expect(failed.verdict).toContain('Failed. It could not be carried out');
@@ -293,7 +235,7 @@ describe('the verdict', () => {
 
   it('says that a dry run keeps nothing', async () => {
     const dry = reconciliation({ dryRun: true, external: external({ breaksOpened: 5 }) });
-    const page = await pageOf({ reconciliations: [dry], breaks: [breakOf()] });
+    const page = await pageFor({ reconciliations: [dry], breaks: [breakOf()] });
     expect(page.source).toContain('<b>Dry run.</b>');
     expect(page.verdict).toContain('2 of 3 lines would be matched; 5 breaks would need somebody');
     expect(page.text('breaks')).toContain('These are the first 1 of 5. Of a dry run no more are kept.');
@@ -317,7 +259,7 @@ describe('the verdict', () => {
       ],
     });
     const internal = { kind: 'internal', file: null, config: null, external: null, internal: broken } as const;
-    const page = await pageOf({ reconciliations: [reconciliation(internal)] });
+    const page = await pageFor({ reconciliations: [reconciliation(internal)] });
     expect(page.verdict).toBe('✗NOT sound. The books are NOT sound: 250 invariants broken.');
     expect(page.all('section').map((one) => attribute(one, 'id'))).toEqual(['subject', 'books']);
     expect(page.text('books')).toContain('height_gap07gone');
