@@ -79,7 +79,7 @@ const TOLERANCE_MIN = 0.005;
 /** Later searches begin around what those before have found. */
 const NARROW = 1.5;
 
-class LedgerBroken extends Error {
+export class LedgerBroken extends Error {
   constructor(readonly faults: readonly string[]) {
     super('the ledger does not hold what was acknowledged');
   }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Fleet, type FleetEvents } from '../../src/loadtest/fleet.ts';
 import { addUp, Tally } from '../../src/loadtest/tally.ts';
 import { planOf } from './support/generators.ts';
@@ -12,6 +12,9 @@ const PARENT = fileURLToPath(new URL('./support/fleet-parent.ts', import.meta.ur
 const SILENT: FleetEvents = { piece: () => undefined, phase: () => undefined };
 const LONG = { profile: { kind: 'constant', perSecond: 50, seconds: 60 } } as const;
 const SHORT = { profile: { kind: 'constant', perSecond: 100, seconds: 1 } } as const;
+
+// Starting processes takes long on a machine that is busy.
+vi.setConfig({ testTimeout: 180_000 });
 
 let fleet: Fleet | null = null;
 afterEach(async () => {
@@ -31,6 +34,11 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Of this process. */
+function childrenCount(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'ProcessWrap').length;
 }
 
 async function areGone(pids: readonly number[]): Promise<void> {
@@ -59,6 +67,14 @@ describe('a fleet', () => {
     expect([...tally.calls].map(({ call }) => call)).toEqual(Array.from({ length: 100 }, (_, call) => call));
     await two.close();
     await areGone(two.pids);
+  });
+
+  test('whose processes do not start says so, and leaves nobody behind', async () => {
+    vi.stubEnv('NODE_OPTIONS', '--import=/there/is/no/such/module.mjs');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const before = childrenCount();
+    await expect(Fleet.start(2)).rejects.toThrow(/a generator process \(\d+\) has ended by itself: exit code 1/);
+    await vi.waitFor(() => expect(childrenCount()).toBe(before), { timeout: 20_000, interval: 50 });
   });
 
   test('one of which is killed cannot be believed: the run ends with an error, and nobody is left behind', async () => {

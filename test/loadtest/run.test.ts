@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { fixedTargets, KvittClient } from '../../src/client/index.ts';
 import { ServiceProcess } from '../../src/demo/service-process.ts';
 import { generateApiKey } from '../../src/http/auth.ts';
+import { type PopulationProgress, populate } from '../../src/loadtest/population.ts';
 import type { QueueTarget } from '../../src/loadtest/queue-sender.ts';
 import { OUTCOMES, type RunResult } from '../../src/loadtest/result.ts';
 import { Run, type RunOptions } from '../../src/loadtest/run.ts';
@@ -28,6 +30,9 @@ const QUEUES = [
 ];
 const LOW = { rate: 30, seconds: 2 };
 const BUYS = scenarioOf({ profile: { kind: 'constant', perSecond: 20, seconds: 1 } });
+
+// Starting processes takes long on a machine that is busy.
+vi.setConfig({ testTimeout: 180_000 });
 
 let sqs: EmbeddedSqs;
 beforeAll(async () => {
@@ -191,6 +196,20 @@ test('a run that cannot be carried out is refused at once', () => {
   expect(() => run({ scenario: closed, outstandingMax: 19 })).toThrow('20 users need as many calls');
   const day = SCENARIOS.find(({ name }) => name === 'day')!;
   expect(() => run({ scenario: day, queue: null })).toThrow('The scenario day sends to a queue: give its URL.');
+});
+
+test('accounts that are there before the first user are opened and filled once, also when asked twice', async () => {
+  const { address, key: apiKey } = service.api;
+  const client = new KvittClient({ targets: fixedTargets([address]), apiKey });
+  const scenario = scenarioOf({ population: { wallets: 3, funds: 500, merchants: 2, merchantSkew: 0 } });
+  const progress: PopulationProgress[] = [];
+  await populate(client, { run: 'twice', scenario }, (one) => void progress.push(one));
+  await populate(client, { run: 'twice', scenario });
+  expect(progress.map(({ phase, done, of }) => `${phase} ${done}/${of}`)).toEqual([
+    ...['accounts 1/5', 'accounts 2/5', 'accounts 3/5', 'accounts 4/5', 'accounts 5/5'],
+    ...['funds 1/3', 'funds 2/3', 'funds 3/3'],
+  ]);
+  for (const wallet of [0, 1, 2]) expect(await service.api.posted(`lt:twice:w:${wallet}`)).toBe('500');
 });
 
 describe('a service that is killed in the middle', () => {
