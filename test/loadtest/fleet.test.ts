@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Fleet, type FleetEvents } from '../../src/loadtest/fleet.ts';
 import { addUp, Tally } from '../../src/loadtest/tally.ts';
+import { isAlive } from './support/generator-processes.ts';
 import { planOf } from './support/generators.ts';
 import { paying, startServer } from './support/local-server.ts';
 
@@ -25,15 +25,6 @@ afterEach(async () => {
 async function startFleet(processes: number): Promise<Fleet> {
   fleet = await Fleet.start(processes);
   return fleet;
-}
-
-/** A process that nobody has waited for yet is gone as well. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 /** Of this process. */
