@@ -4,8 +4,8 @@
  * yet: it must need nothing but Node.
  *
  * `--serve`: a mongod is needed only when no MONGODB_URI is set.
- * `--test`: the tools by which tests cut networks, set clocks, run ZooKeeper and make up requests are installed, too; if
- * this is root on a Debian, with what they need of its packages.
+ * `--test`: the tools by which tests cut networks, set clocks, run ZooKeeper, make up requests and send load are
+ * installed, too; if this is root on a Debian, with what they need of its packages.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -39,7 +39,26 @@ const TEST_TOOLS = [
     // Debian's python3 alone cannot make environments.
     packages: [{ name: 'python3-venv', command: 'python3', works: ['-c', 'import ensurepip'] }],
   },
+  {
+    use: 'load tests with other tools',
+    without: 'their tests will fail',
+    packages: [
+      { name: 'wrk', command: 'wrk' },
+      { name: 'luajit', command: 'luajit' },
+    ],
+  },
+  {
+    use: 'the measurements of each layer',
+    without: 'the tests that need them will fail',
+    packages: [
+      { name: 'nginx', command: 'nginx' },
+      { name: 'haproxy', command: 'haproxy' },
+      { name: 'strace', command: 'strace' },
+    ],
+  },
 ];
+/** Where Debian puts servers, which not every PATH has. */
+const SERVER_FOLDERS = ['/usr/sbin', '/sbin'];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lockFile = join(root, '.kvitt', 'setup.lock');
 
@@ -113,7 +132,8 @@ function isThere({ command, works }) {
 }
 
 function isOnPath(command) {
-  return process.env.PATH.split(delimiter).some((folder) => existsSync(join(folder, command)));
+  const folders = [...process.env.PATH.split(delimiter), ...SERVER_FOLDERS];
+  return folders.some((folder) => existsSync(join(folder, command)));
 }
 
 /** Two commands started at once must not install into one folder at the same time. */

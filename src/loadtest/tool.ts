@@ -1,26 +1,23 @@
 /** `kvitt loadtest`. Answers go to standard output, all else to standard error. */
 import { Command } from 'commander';
-import { fixedTargets, KvittClient } from '../client/index.ts';
 import { type CapacityResult, findCapacity } from './capacity.ts';
 import { Live } from './live.ts';
-import { populate } from './population.ts';
 import { peakOf, scaled, secondsOf } from './profile.ts';
 import { renderRunText } from './report-text.ts';
 import type { RunResult } from './result.ts';
 import { machine, Run, type RunOptions } from './run.ts';
 import { operationOf, type Scenario } from './scenario.ts';
 import { findScenario, SCENARIOS } from './scenarios.ts';
+import { addExport, addPrepare } from './tool-export.ts';
 import {
   type LoadFlags,
   positive,
   share,
   type Target,
-  type TargetFlags,
   type ToolParts,
   whole,
   withLoadFlags,
   withTarget,
-  withTargetFlags,
 } from './tool-flags.ts';
 import { addCompare, addReport, print, stamp, writeJson, writeRun } from './tool-results.ts';
 
@@ -40,6 +37,8 @@ export function loadTestCommand(parts: ToolParts): Command {
   const tool = new Command('loadtest').description('load a service as its users would, and look that no money is lost');
   tool.exitOverride();
   addScenarios(tool, parts);
+  addPrepare(tool, parts);
+  addExport(tool);
   withLoadFlags(
     tool.command('run [scenario]').description('send the load of a scenario (evening unless given); see `scenarios`'),
   )
@@ -74,18 +73,6 @@ function addScenarios(tool: Command, parts: ToolParts): void {
         ...[profile.kind === 'closed' ? `${profile.users} users` : `${peakOf(profile)}/s`, description],
       ]);
       print(SCENARIOS, flags, () => parts.table(['name', 'profile', 'time', 'peak', 'what it is'], rows, 'llrrl'));
-    });
-  withTargetFlags(tool.command('prepare <scenario> <run>'))
-    .description('open and fill the accounts of a scenario under a name, for other tools')
-    .action(async (name: string, run: string, flags: TargetFlags) => {
-      if (!/^[a-z0-9]{1,32}$/.test(run)) throw new Error('The name is 1 to 32 lower-case letters and digits.');
-      const scenario = await findScenario(name);
-      await withTarget(parts, flags, async ({ addresses, apiKey }) => {
-        const line = new Live(process.stderr);
-        const client = new KvittClient({ targets: fixedTargets(addresses), apiKey });
-        await populate(client, { run, scenario }, (progress) => line.population(progress));
-        line.end();
-      });
     });
 }
 

@@ -28,6 +28,11 @@ export class MongoAccountsStore implements AccountsStore {
     return document && viewOf(document);
   }
 
+  async find(ids: readonly string[]): Promise<Map<string, OpenedAccount>> {
+    const documents = await this.#accounts.find({ _id: { $in: [...ids] } }).toArray();
+    return new Map(documents.map((document) => [document._id, viewOf(document)]));
+  }
+
   async list(page: PageQuery, prefix?: string): Promise<Page<OpenedAccount> | null> {
     if (prefix !== undefined) return this.#listByPrefix(page, prefix);
     const { limit, startingAfter, endingBefore } = page;

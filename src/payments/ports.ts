@@ -17,6 +17,8 @@ export interface AccountsStore {
   /** Inserts the account unless its id is taken; answers what stands under the id then. */
   insert(account: AccountView): Promise<{ account: AccountView; created: boolean }>;
   get(id: string): Promise<OpenedAccount | null>;
+  /** By their ids; those that are not there are missing. */
+  find(ids: readonly string[]): Promise<Map<string, OpenedAccount>>;
   /**
    * Newest first; null when the cursor names no account. Those whose ids begin with `prefix` in the order of their ids.
    */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Placed } from '../ledger/types.ts';
+import type { Balance, Placed } from '../ledger/types.ts';
 import { balanceSums, balancesOf } from './balances.ts';
 import { changeCommand, paymentCommand, transactionCommand } from './commands.ts';
+import { Gathering } from './gathering.ts';
 import { LifeCycle } from './life-cycle.ts';
 import { isOutside } from './outside.ts';
 import { invalidCursor, pageOfPayment, statementPage, transactionsPage } from './pages.ts';
@@ -48,9 +49,16 @@ export interface PaymentsDeps {
   readonly books: number;
 }
 
+/** What is needed of an account to say what it holds; null: it was never posted to. */
+interface Tip {
+  readonly currency: string;
+  readonly balance: Balance | null;
+}
+
 /** Payments over a ledger and its journal. */
 export class PaymentsService implements Payments {
   readonly lifeCycle: LifeCycle;
+  readonly #tips = new Gathering((ids: readonly string[]) => this.#tipsOf(ids));
 
   constructor(readonly deps: PaymentsDeps) {
     this.lifeCycle = new LifeCycle(deps);
@@ -116,14 +124,27 @@ export class PaymentsService implements Payments {
   }
 
   async balance(id: string, at?: Date): Promise<BalanceView> {
-    const { currency, book } = await this.getAccount(id);
-    const { journal } = this.deps;
-    const asOf = new Date();
-    const balance = at
-      ? await journal.balanceAt(id, await journal.heightAt(book, at.getTime()))
-      : (await journal.balances([id])).get(id);
+    const asOf = at ?? new Date();
+    const { currency, balance } = at ? await this.#balanceAt(id, at) : await this.#tips.submit(id);
     const { posted, held, height, at: since } = balance ?? { posted: 0n, held: 0n, height: 0, at: 0 };
-    return { account: id, currency, posted, held, available: posted - held, height, at: since, asOf: at ?? asOf };
+    return { account: id, currency, posted, held, available: posted - held, height, at: since, asOf };
+  }
+
+  async #balanceAt(id: string, at: Date): Promise<Tip> {
+    const { currency, book } = (await this.deps.accounts.get(id)) ?? notFound('account', id);
+    const { journal } = this.deps;
+    return { currency, balance: await journal.balanceAt(id, await journal.heightAt(book, at.getTime())) };
+  }
+
+  async #tipsOf(ids: readonly string[]): Promise<PromiseSettledResult<Tip>[]> {
+    const asked = [...new Set(ids)];
+    const [opened, balances] = await Promise.all([this.deps.accounts.find(asked), this.deps.journal.balances(asked)]);
+    return Promise.allSettled(
+      ids.map(async (id) => {
+        const { currency } = opened.get(id) ?? notFound('account', id);
+        return { currency, balance: balances.get(id) ?? null };
+      }),
+    );
   }
 
   async statement(id: string, page: PageQuery, filter: StatementFilter = {}): Promise<Page<StatementLine>> {
