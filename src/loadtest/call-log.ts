@@ -97,12 +97,14 @@ export class MoneyCalls {
   #end = 0;
 
   add(batch: CallColumns): void {
-    for (let row = 0; row < batch.call.length; row++) {
-      const call = batch.call[row]!;
-      this.#makeRoom(call);
-      for (const name of Object.keys(batch) as (keyof CallColumns)[]) this.#columns[name][call] = batch[name][row]!;
-      this.#isThere[call] = 1;
-      this.#end = Math.max(this.#end, call + 1);
+    const { length } = batch.call;
+    for (const call of batch.call) this.#end = Math.max(this.#end, call + 1);
+    this.#makeRoom(this.#end);
+    for (const call of batch.call) this.#isThere[call] = 1;
+    // Column by column: there are millions of rows, and the run goes on meanwhile.
+    for (const name of Object.keys(batch) as (keyof CallColumns)[]) {
+      const [from, to] = [batch[name], this.#columns[name]];
+      for (let row = 0; row < length; row++) to[batch.call[row]!] = from[row]!;
     }
   }
 
@@ -134,10 +136,10 @@ export class MoneyCalls {
     }
   }
 
-  #makeRoom(call: number): void {
+  #makeRoom(end: number): void {
     const length = this.#isThere.length;
-    if (call < length) return;
-    const wanted = 2 ** Math.ceil(Math.log2(call + 1));
+    if (end <= length) return;
+    const wanted = 2 ** Math.ceil(Math.log2(end));
     this.#columns = copied(this.#columns, wanted, length);
     const isThere = new Uint8Array(wanted);
     isThere.set(this.#isThere);

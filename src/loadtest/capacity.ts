@@ -59,7 +59,10 @@ export interface CapacityResult {
   readonly rate: number;
   /** Calls a second at that. */
   readonly callsPerSecond: number;
-  /** Of the mean rate by Student's t, 95 per cent; null: there was one search only. */
+  /**
+   * 95 per cent by Student's t: from where the mean of the rates that met the target may be, to where that of the lowest
+   * rates that missed it may be. null: there was one search only.
+   */
   readonly interval: { readonly low: number; readonly high: number } | null;
   readonly searches: readonly Search[];
   /** Whether every run found the ledger as it must be; those after one that did not were not made. */
@@ -71,6 +74,8 @@ export interface CapacityResult {
 const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
 const T_LIMIT = 1.96;
 const RATE_LOWEST = 1;
+/** No search goes on for ever, whatever it is asked for. */
+const TOLERANCE_MIN = 0.005;
 /** Later searches begin around what those before have found. */
 const NARROW = 1.5;
 
@@ -82,7 +87,10 @@ export class LedgerBroken extends Error {
 
 /** What of a run counts for the target: all but its beginning. */
 export function trialOf(result: RunResult, rate: number, { target, warmUpSeconds }: CapacityPlan): Trial {
-  const seconds = result.timeline.filter(({ at }) => at >= warmUpSeconds);
+  const from = Math.ceil(warmUpSeconds);
+  const end = Math.floor(result.seconds);
+  if (from >= end) throw new RangeError(`A run of ${result.seconds} s has nothing left after ${from} s of warm-up.`);
+  const seconds = result.timeline.filter(({ at }) => at >= from && at < end);
   let [all, answered] = [0, 0];
   for (const { counts } of seconds) {
     for (const outcome of OUTCOMES) all += counts[outcome];
@@ -92,7 +100,7 @@ export function trialOf(result: RunResult, rate: number, { target, warmUpSeconds
   const errorShare = all === 0 ? 1 : (all - answered) / all;
   return {
     rate,
-    callsPerSecond: answered / Math.max(1, result.seconds - warmUpSeconds),
+    callsPerSecond: answered / (end - from),
     p99Ms,
     errorShare,
     valid: result.validity.valid,
@@ -116,7 +124,8 @@ export async function search(
   const end = (endedBy: Search['endedBy']): Search => {
     return { rate: met?.rate ?? 0, callsPerSecond: met?.callsPerSecond ?? 0, endedBy, trials };
   };
-  let missed = Number.POSITIVE_INFINITY;
+  const tolerance = Math.max(TOLERANCE_MIN, plan.tolerance);
+  let missed: number | null = null;
   let rate = Math.min(plan.max, around === null ? plan.from : around / NARROW);
   for (;;) {
     const trial = await attemptAt(rate);
@@ -129,10 +138,12 @@ export async function search(
       missed = rate;
     }
     const low: number = met?.rate ?? 0;
-    const isKnown = missed - low <= plan.tolerance * missed || missed <= RATE_LOWEST;
-    if (missed < Number.POSITIVE_INFINITY && isKnown) return end('target');
-    if (missed === Number.POSITIVE_INFINITY) rate = Math.min(plan.max, low * (around === null ? 2 : NARROW));
-    else rate = low === 0 ? missed / 2 : (low + missed) / 2;
+    if (missed === null) {
+      rate = Math.min(plan.max, low * (around === null ? 2 : NARROW));
+      continue;
+    }
+    if (missed - low <= tolerance * missed || missed <= RATE_LOWEST) return end('target');
+    rate = low === 0 ? missed / 2 : (low + missed) / 2;
   }
 }
 
@@ -147,24 +158,35 @@ export async function findCapacity(
     if (!result.ledger.ok) throw new LedgerBroken(result.ledger.faults);
     return trialOf(result, rate, plan);
   };
-  let faults: readonly string[] = [];
+  let broken: LedgerBroken | null = null;
   try {
     for (let index = 0; index < plan.searches; index++) {
       searches.push(await search(plan, attempt, searches.at(-1)?.rate || null));
     }
   } catch (error) {
     if (!(error instanceof LedgerBroken)) throw error;
-    faults = error.faults;
+    broken = error;
   }
   const rates = searches.map(({ rate }) => rate);
   return {
     rate: median(rates),
     callsPerSecond: median(searches.map(({ callsPerSecond }) => callsPerSecond)),
-    interval: intervalOf(rates),
+    interval: intervalBetween(rates, searches.map(missedBy)),
     searches,
-    ledgerOk: faults.length === 0,
-    faults,
+    ledgerOk: broken === null,
+    faults: broken?.faults ?? [],
   };
+}
+
+/** The lowest rate above the one found that missed the target; where none did, the one found. */
+function missedBy({ rate, trials }: Search): number {
+  const missed = trials.filter((trial) => !trial.met && trial.rate > rate).map((trial) => trial.rate);
+  return missed.length === 0 ? rate : Math.min(...missed);
+}
+
+function intervalBetween(met: readonly number[], missed: readonly number[]): CapacityResult['interval'] {
+  const [low, high] = [intervalOf(met), intervalOf(missed)];
+  return low && high && { low: low.low, high: high.high };
 }
 
 /** null: one value says nothing about the next. */

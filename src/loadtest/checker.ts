@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KvittClient, KvittError } from '../client/index.ts';
 import { type MoneyCall, type MoneyCalls, NO_MERCHANT, tailOf } from './call-log.ts';
-import { amountToWallet, Expected, type Range } from './expected.ts';
+import { amountToWallet, Expected, type Fate, fateOf, type Range } from './expected.ts';
 import { newHistogram, percentilesOf, record } from './latencies.ts';
 import { callOf, merchantId, outside, referenceOf, walletId } from './names.ts';
 import { inTurn } from './population.ts';
@@ -15,7 +15,6 @@ import type { Scenario } from './scenario.ts';
 const FAULTS_MAX = 100;
 const BALANCES_AT_ONCE = 1_000;
 const QUEUE_POLL_MS = 500;
-/** How long nothing may come of what the queue has taken. */
 const QUEUE_STILL_MS = 30_000;
 /** By how much the clocks of this machine and of the service may differ. */
 const CLOCKS_MS = 60_000;
@@ -33,6 +32,8 @@ export interface CheckOptions {
   /** Ms since the epoch. */
   readonly startedAt: number;
   readonly settled: number;
+  /** How long nothing may come of what the queue has taken; {@link QUEUE_STILL_MS} unless given. */
+  readonly queueStillMs?: number;
   readonly onProgress?: (progress: CheckProgress) => void;
 }
 
@@ -91,20 +92,20 @@ class Checker {
 
   /** Messages that the queue has taken are worked off: merchants have it all, or nothing comes any more. */
   async #queueIsDone(): Promise<void> {
-    const { calls, scenario } = this.#options;
+    const { calls, scenario, queueStillMs = QUEUE_STILL_MS } = this.#options;
     let wanted = 0;
     for (const { operation, outcome } of calls) if (operation === 'queue_buy' && outcome === 'ok') wanted++;
     if (wanted === 0) return;
     const merchants = Array.from({ length: scenario.population.merchants }, (_, merchant) => merchant);
     let [last, since] = [Number.NaN, performance.now()];
-    while (performance.now() - since < QUEUE_STILL_MS) {
+    while (performance.now() - since < queueStillMs) {
       const balances = await this.#balances(merchants.map((one) => merchantId(this.#options.run, one)));
       let missing = 0;
       for (const one of merchants) missing += this.#expected.merchant(one).high - (balances[one] ?? 0);
       if (missing <= 0) return;
       if (missing !== last) [last, since] = [missing, performance.now()];
       this.#tell('waiting for the queue', missing, null);
-      await sleep(QUEUE_POLL_MS);
+      await sleep(Math.min(QUEUE_POLL_MS, queueStillMs));
     }
   }
 
@@ -162,7 +163,8 @@ class Checker {
 
   async #readBalances(): Promise<void> {
     const { run, scenario } = this.#options;
-    const wallets = [...this.#expected.wallets()];
+    const expected = new Expected(scenario.population, this.#options.calls, (call) => this.#fateOf(call));
+    const wallets = [...expected.wallets()];
     const batches = Array.from({ length: Math.ceil(wallets.length / BALANCES_AT_ONCE) }, (_, batch) =>
       wallets.slice(batch * BALANCES_AT_ONCE, (batch + 1) * BALANCES_AT_ONCE),
     );
@@ -171,7 +173,7 @@ class Checker {
       const ids = batch.map((wallet) => walletId(run, wallet));
       const balances = await this.#balances(ids);
       balances.forEach((posted, index) => {
-        this.#compare(ids[index]!, posted, this.#expected.wallet(batch[index]!));
+        this.#compare(ids[index]!, posted, expected.wallet(batch[index]!));
       });
       done += batch.length;
       this.#tell('balances', done, wallets.length);
@@ -179,9 +181,16 @@ class Checker {
     const merchants = Array.from({ length: scenario.population.merchants }, (_, merchant) => merchantId(run, merchant));
     const balances = await this.#balances(merchants);
     balances.forEach((posted, merchant) => {
-      this.#compare(merchants[merchant]!, posted, this.#expected.merchant(merchant));
+      this.#compare(merchants[merchant]!, posted, expected.merchant(merchant));
     });
     this.#accounts += wallets.length;
+  }
+
+  /** By what users were told and what statements say: what was found has happened, so balances must have it, too. */
+  #fateOf(call: MoneyCall): Fate {
+    if (this.#rejected.has(call.call)) return 'not_done';
+    const told = fateOf(call);
+    return told === 'open' && this.#found[call.call]! > 0 ? 'done' : told;
   }
 
   #compare(account: string, posted: number | null, { low, high }: Range): void {

@@ -8,7 +8,7 @@ export class WeightedChoice {
   constructor(weights: readonly number[]) {
     const count = weights.length;
     const sum = weights.reduce((total, weight) => total + weight, 0);
-    if (!(sum > 0)) throw new RangeError('there is nothing to choose from');
+    if (!(sum > 0 && Number.isFinite(sum))) throw new RangeError('weights must sum to a number above 0');
     const scaled = weights.map((weight) => (weight * count) / sum);
     this.#share = new Float64Array(count).fill(1);
     this.#alias = Uint32Array.from({ length: count }, (_, index) => index);

@@ -8,6 +8,16 @@ export interface Range {
   readonly high: number;
 }
 
+/** done: it is in the balances. open: it may be. */
+export type Fate = 'done' | 'open' | 'not_done';
+
+/** By what users were told alone. What the queue has taken the ledger may still decide against. */
+export function fateOf({ operation, outcome }: MoneyCall): Fate {
+  if (outcome === 'unknown') return 'open';
+  if (outcome !== 'ok') return 'not_done';
+  return operation === 'queue_buy' ? 'open' : 'done';
+}
+
 class Balances {
   readonly #low = new Map<number, number>();
   readonly #high = new Map<number, number>();
@@ -32,12 +42,11 @@ export class Expected {
   readonly #wallets = new Balances();
   readonly #merchants = new Balances();
 
-  constructor(population: Scenario['population'], calls: MoneyCalls) {
+  constructor(population: Scenario['population'], calls: MoneyCalls, fate: (call: MoneyCall) => Fate = fateOf) {
     this.#population = population;
     for (const call of calls) {
-      // What the queue has taken the ledger may still decide against.
-      if (call.outcome === 'ok') this.#add(call, call.operation !== 'queue_buy');
-      if (call.outcome === 'unknown') this.#add(call, false);
+      const known = fate(call);
+      if (known !== 'not_done') this.#add(call, known === 'done');
     }
   }
 

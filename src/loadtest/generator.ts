@@ -2,7 +2,7 @@
  * Sends the load of one process: users begin their journeys when they are due, whatever became of those before. What a
  * call took is counted from when it was due, so that a service that stalls cannot hide it.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as othersFirst, setTimeout as sleep } from 'node:timers/promises';
 import { CallLog, tailOf } from './call-log.ts';
 import { WeightedChoice, zipfWeights } from './choice.ts';
 import { HttpSender } from './http-sender.ts';
@@ -18,9 +18,13 @@ import { type ReadyCall, User } from './user.ts';
 
 /** Journeys are begun when their time has come, to the nearest of these. */
 const TICK_MS = 1;
+/** A generator that is behind lets answers in after so long. */
+const BURST_MS = 5;
 const TELL_MS = 1_000;
 const WAIT_MS = 20;
-export const MOVES_MONEY: readonly Operation[] = ['top_up', 'buy', 'queue_buy', 'capture', 'refund'];
+const TURNED_AWAY_MS = 100;
+const GRACE_MS = 5_000;
+const MOVES_MONEY: readonly Operation[] = ['top_up', 'buy', 'queue_buy', 'capture', 'refund'];
 
 type Journey = Scenario['journeys'][number];
 
@@ -47,7 +51,6 @@ export class Generator {
   #underWay = 0;
   #begun = 0;
   #ended = 0;
-  #brokenOff = 0;
   #isStopped = false;
   #told = { at: 0, cpu: process.cpuUsage(), loop: performance.eventLoopUtilization() };
 
@@ -81,7 +84,7 @@ export class Generator {
       await this.#drain();
       const settled = await this.#settle();
       this.#tellPiece();
-      const journeys = { begun: this.#begun, ended: this.#ended, brokenOff: this.#brokenOff };
+      const journeys = { begun: this.#begun, ended: this.#ended, brokenOff: this.#begun - this.#ended };
       return { operations: this.#recorder.operations(), examples: this.#recorder.examples(), journeys, settled };
     } finally {
       clearInterval(telling);
@@ -99,10 +102,14 @@ export class Generator {
     const { startAt, index, of, scenario, seed } = this.#plan;
     const { arrivals } = scenario;
     const times = arrivalsOf({ profile, arrivals }, { index, of }, new Random(seed + 1, index));
+    let busySince = clock();
     for (let next = times.next(); !next.done && !this.#isStopped; next = times.next()) {
       const due = startAt + 1000 * next.value;
-      while (clock() < due && !this.#isStopped) await sleep(TICK_MS);
-      this.#begin(due, () => undefined);
+      for (let now = clock(); (now < due || now > busySince + BURST_MS) && !this.#isStopped; now = clock()) {
+        await (now < due ? sleep(TICK_MS) : othersFirst());
+        busySince = clock();
+      }
+      if (!this.#isStopped) this.#begin(due, () => undefined);
     }
     await this.#until(startAt + 1000 * secondsOf(profile));
   }
@@ -111,9 +118,13 @@ export class Generator {
   async #keepBusy(users: number): Promise<void> {
     const { startAt, index, of, scenario } = this.#plan;
     const until = startAt + 1000 * secondsOf(scenario.profile);
-    const again = () => {
-      // Not at once: what is answered with an error at once would be sent for ever without anything else.
-      if (clock() < until && !this.#isStopped) setImmediate(() => this.#begin(clock(), again));
+    const again = (isWhole: boolean) => {
+      const begin = () => {
+        if (clock() < until && !this.#isStopped) this.#begin(clock(), again);
+      };
+      // Whoever is turned away at once would else come back at once, for ever, without anything else.
+      if (isWhole) setImmediate(begin);
+      else setTimeout(begin, TURNED_AWAY_MS);
     };
     for (let user = index; user < users; user += of) this.#begin(startAt, again);
     await this.#until(until);
@@ -128,8 +139,9 @@ export class Generator {
     this.#tell({ phase: 'draining', left: this.#underWay });
     while (this.#underWay > 0 && clock() < until && !this.#isStopped) await sleep(WAIT_MS);
     this.#isStopped = true;
-    const last = clock() + 2 * this.#plan.timeoutMs;
+    const last = clock() + 2 * this.#plan.timeoutMs + GRACE_MS;
     while (this.#outstanding > 0 && clock() < last) await sleep(WAIT_MS);
+    if (this.#outstanding > 0) throw new Error(`${this.#outstanding} calls were neither answered nor timed out`);
   }
 
   /** Asks again for what nobody knows, with the same keys. */
@@ -145,7 +157,7 @@ export class Generator {
     return settled;
   }
 
-  #begin(due: number, ended: () => void): void {
+  #begin(due: number, ended: (isWhole: boolean) => void): void {
     const { scenario } = this.#plan;
     const journey = scenario.journeys[this.#choice.index(this.#random)]!;
     const user = new User(this.#world, this.#random.below(scenario.population.wallets));
@@ -157,12 +169,16 @@ export class Generator {
 
   /** Goes on with a journey at one of its steps, which is due then. */
   #go(
-    on: { readonly user: User; readonly journey: Journey; readonly ended: () => void },
+    on: { readonly user: User; readonly journey: Journey; readonly ended: (isWhole: boolean) => void },
     from: number,
     due: number,
   ): void {
     const { user, journey, ended } = on;
-    for (let index = from; index < journey.steps.length && !this.#isStopped; index++) {
+    for (let index = from; index < journey.steps.length; index++) {
+      if (this.#isStopped) {
+        this.#over(ended, false);
+        return;
+      }
       const step = journey.steps[index]!;
       if (step.do === 'think') {
         const later = due + user.thinkMs(step);
@@ -181,14 +197,13 @@ export class Generator {
       });
       return;
     }
-    this.#over(ended, !this.#isStopped);
+    this.#over(ended, true);
   }
 
-  #over(ended: () => void, isWhole: boolean): void {
+  #over(ended: (isWhole: boolean) => void, isWhole: boolean): void {
     this.#underWay--;
     if (isWhole) this.#ended++;
-    else this.#brokenOff++;
-    ended();
+    ended(isWhole);
   }
 
   /** `null`: it was held back. */

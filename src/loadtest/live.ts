@@ -7,6 +7,8 @@ const REDRAW_MS = 200;
 /** Where there is no terminal. */
 const LINE_EVERY_S = 10;
 const BAR_WIDTH = 20;
+/** Of a terminal that does not know how wide it is, and says 0 or nothing. */
+const COLUMNS = 80;
 const SPARKS = '▁▂▃▄▅▆▇█';
 const SPARKS_SHOWN = 30;
 
@@ -77,7 +79,7 @@ export class Live {
     const now = performance.now();
     if (!this.#screen.isTTY || (!isDue && now - this.#drawnAt < REDRAW_MS)) return;
     this.#drawnAt = now;
-    this.#screen.write(`\r\x1b[K${text.slice(0, (this.#screen.columns ?? 80) - 1)}`);
+    this.#screen.write(`\r\x1b[K${text.slice(0, (this.#screen.columns || COLUMNS) - 1)}`);
   }
 }
 

@@ -17,8 +17,8 @@ export function referenceOf(run: string, call: number): string {
 export function callOf(run: string, reference: string | null): number | null {
   const prefix = `lt:${run}:`;
   if (reference === null || !reference.startsWith(prefix)) return null;
-  const call = Number(reference.slice(prefix.length));
-  return Number.isSafeInteger(call) && call >= 0 ? call : null;
+  const digits = reference.slice(prefix.length);
+  return /^\d{1,15}$/.test(digits) ? Number(digits) : null;
 }
 
 export function outside(currency: string): string {

@@ -4,10 +4,13 @@ import type { Outcome } from './result.ts';
 
 /** Problem codes of answers after which the call may have been done all the same. */
 const UNKNOWN_CODES = ['outcome_unknown', 'idempotency_key_in_progress', 'internal_error'];
+/** Problem codes of the service's own refusals: nothing was written. */
+const REFUSED_CODES = ['overloaded', 'unavailable', 'not_ready', 'rate_limited'];
 /** Problem codes by which the ledger itself decides against a payment. */
 const DECLINED_CODES = [
   'insufficient_funds',
   'balance_limit_exceeded',
+  'expired',
   'account_frozen',
   'account_closed',
   'nothing_held',
@@ -20,7 +23,7 @@ export interface Told {
   readonly outcome: Outcome;
   /** Of an answer that was no success, for a person. */
   readonly answer: string;
-  /** null: it was no JSON. */
+  /** null: it was no JSON object. */
   readonly body: Readonly<Record<string, unknown>> | null;
 }
 
@@ -43,14 +46,17 @@ export function told(answer: HttpAnswer): Told {
 function outcomeOf(status: number, code: unknown): Outcome {
   if (UNKNOWN_CODES.includes(String(code))) return 'unknown';
   if (status === 422 && DECLINED_CODES.includes(String(code))) return 'declined';
-  if (status === 503 || status === 429) return 'refused';
+  if (REFUSED_CODES.includes(String(code)) || status === 429) return 'refused';
+  // A 503 of somebody else, such as a balancer that has lost the connection, may come after the service did it.
   return status >= 500 || status === 408 ? 'unknown' : 'failed';
 }
 
 function parse(body: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
   } catch {
     return null;
   }

@@ -11,11 +11,12 @@ export interface PopulationProgress {
   readonly of: number;
 }
 
-/** Opens the accounts of a run and fills its wallets; may be done again. @throws KvittError */
+/** Opens the accounts of a run and fills its wallets; may be done again. @throws KvittError, or why `signal` ended it. */
 export async function populate(
   client: KvittClient,
   { run, scenario }: { readonly run: string; readonly scenario: Scenario },
   onProgress: (progress: PopulationProgress) => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { currency, population } = scenario;
   await openOutside(client, currency);
@@ -25,10 +26,14 @@ export async function populate(
   ];
   let opened = 0;
   await inTurn(ids, async (id) => {
+    signal?.throwIfAborted();
     await client.createAccount({ id, currency }, { idempotencyKey: `${id}:open` });
     onProgress({ phase: 'accounts', done: ++opened, of: ids.length });
   });
-  await fill(client, { run, scenario }, onProgress);
+  await fill(client, { run, scenario }, (progress) => {
+    onProgress(progress);
+    signal?.throwIfAborted();
+  });
 }
 
 /** Others may have opened it, with limits of their own. */

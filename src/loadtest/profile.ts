@@ -1,6 +1,7 @@
 /** Arrivals over time: every open profile is straight lines between points. */
+import { z } from 'zod';
 import type { Random } from './random.ts';
-import type { Profile, Scenario } from './scenario.ts';
+import { type Profile, profileSchema, type Scenario } from './scenario.ts';
 
 export type OpenProfile = Exclude<Profile, { kind: 'closed' }>;
 
@@ -60,17 +61,28 @@ export function peakOf(profile: OpenProfile): number {
   return Math.max(...pointsOf(profile).map(({ rate }) => rate));
 }
 
-/** The scenario with its highest rate, or its users, and its time changed; what is not given stays. */
+/**
+ * The scenario with its highest rate, or its users, and its time changed; what is not given stays. Throws RangeError when
+ * that is beyond what a profile may be.
+ */
 export function scaled(scenario: Scenario, to: { readonly rate?: number; readonly seconds?: number }): Scenario {
   const { profile } = scenario;
-  const time = to.seconds === undefined ? 1 : to.seconds / secondsOf(profile);
+  const seconds = secondsOf(profile);
+  if (to.seconds !== undefined && seconds === 0) throw new RangeError('a profile without time cannot be scaled');
+  const time = to.seconds === undefined ? 1 : to.seconds / seconds;
   if (profile.kind === 'closed') {
     const users = to.rate === undefined ? profile.users : Math.ceil(to.rate);
-    return { ...scenario, profile: { ...profile, users, seconds: profile.seconds * time } };
+    return { ...scenario, profile: checked({ ...profile, users, seconds: profile.seconds * time }) };
   }
   const peak = peakOf(profile);
   if (to.rate !== undefined && peak === 0) throw new RangeError('a profile without arrivals cannot be scaled');
-  return { ...scenario, profile: scaleOpen(profile, to.rate === undefined ? 1 : to.rate / peak, time) };
+  return { ...scenario, profile: checked(scaleOpen(profile, to.rate === undefined ? 1 : to.rate / peak, time)) };
+}
+
+function checked(profile: Profile): Profile {
+  const { data, error } = profileSchema.safeParse(profile);
+  if (error) throw new RangeError(`The profile cannot be scaled to that:\n${z.prettifyError(error)}`);
+  return data;
 }
 
 function scaleOpen(profile: OpenProfile, rate: number, time: number): OpenProfile {
@@ -125,6 +137,8 @@ export function* arrivalsOf(
 
 /** After how many seconds so many have arrived, when the rate goes from one to another within `seconds`. */
 function timeTo(count: number, from: number, to: number, seconds: number): number {
+  // At a rate of 0 the solution below is 0 by 0.
+  if (count === 0) return 0;
   const slope = (to - from) / seconds;
   // Of the two forms of the solution the one that takes no difference of nearly equal numbers.
   return (2 * count) / (from + Math.sqrt(Math.max(0, from * from + 2 * slope * count)));

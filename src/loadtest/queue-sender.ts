@@ -18,12 +18,14 @@ export interface QueueEvent {
 export class QueueSender {
   readonly #client: SQSClient;
   readonly #url: string;
+  readonly #timeoutMs: number;
 
   constructor(
     { url, endpoint, region }: QueueTarget,
     { connectionsMax, timeoutMs }: { connectionsMax: number; timeoutMs: number },
   ) {
     this.#url = url;
+    this.#timeoutMs = timeoutMs;
     this.#client = new SQSClient({
       ...(endpoint === null ? {} : { endpoint }),
       ...(region === null ? {} : { region }),
@@ -37,11 +39,13 @@ export class QueueSender {
     });
   }
 
-  /** Resolves when the queue has taken it. `group`: what is kept in order, in a FIFO queue. */
+  /** Resolves when the queue has taken it, rejects soon after the timeout at the latest. `group`: what is kept in order, in a FIFO queue. */
   async send(event: QueueEvent, group: string): Promise<void> {
     const fifo = this.#url.endsWith('.fifo') ? { MessageGroupId: group, MessageDeduplicationId: event.id } : {};
     await this.#client.send(
       new SendMessageCommand({ QueueUrl: this.#url, MessageBody: JSON.stringify(event), ...fifo }),
+      // The client's own timeout ends with the headers of the answer.
+      { abortSignal: AbortSignal.timeout(this.#timeoutMs) },
     );
   }
 

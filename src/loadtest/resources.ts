@@ -1,10 +1,13 @@
 /** What a service and this machine use, read while a run goes on. */
 import { cpus, freemem, totalmem } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import type { ResourceSeries } from './result.ts';
 
 const SAMPLE_MS = 1_000;
 const SCRAPE_MS_MAX = 2_000;
+/** Of a sampler; what takes longer has no value for that time. */
+const READ_MS_MAX = 5_000;
 const MIB = 2 ** 20;
 
 export interface Reading {
@@ -48,7 +51,7 @@ export class Sampling {
   }
 
   async #readAll(): Promise<void> {
-    const readings = await Promise.all(this.#samplers.map((sampler) => sampler.read().catch((): Reading[] => [])));
+    const readings = await Promise.all(this.#samplers.map(readingsOf));
     const at = (Date.now() - this.#startAt) / 1000;
     for (const { of, name, unit, value } of readings.flat()) {
       if (!Number.isFinite(value)) continue;
@@ -57,6 +60,14 @@ export class Sampling {
       series.points.push([at, value]);
       this.#series.set(key, series);
     }
+  }
+}
+
+async function readingsOf(sampler: Sampler): Promise<readonly Reading[]> {
+  try {
+    return await Promise.race([sampler.read(), sleep(READ_MS_MAX, [], { ref: false })]);
+  } catch {
+    return [];
   }
 }
 
@@ -129,7 +140,8 @@ export class MetricsSampler implements Sampler {
     return SHOWN.flatMap(({ metric, name, unit, factor = 1, isRate }) => {
       const value = now.values.get(metric);
       const earlier = before?.values.get(metric);
-      if (value === undefined || (isRate && earlier === undefined)) return [];
+      // A counter that went back is that of another process.
+      if (value === undefined || (isRate && !(earlier !== undefined && earlier <= value))) return [];
       const seconds = (now.at - (before?.at ?? 0)) / 1000;
       return [{ of, name, unit, value: isRate ? (value - earlier!) / seconds : value * factor }];
     });

@@ -22,6 +22,8 @@ const TIMEOUT_MS = 10_000;
 const DRAIN_MS = 30_000;
 const SETTLE_MS = 60_000;
 const OUTSTANDING_MAX = 2_000;
+/** Of a run that was ended at once. */
+const SECONDS_MIN = 0.001;
 const RUN_ID_LETTERS = 5;
 /** A second is shown when its calls have mostly been answered. */
 const SHOWN_AFTER_S = 2;
@@ -37,6 +39,8 @@ export interface RunOptions {
   readonly outstandingMax?: number;
   readonly timeoutMs?: number;
   readonly seed?: number;
+  /** See `CheckOptions`. */
+  readonly queueStillMs?: number;
   readonly label?: string | null;
   /** Instances whose metrics are read; those of `addresses` unless given. */
   readonly instances?: readonly string[];
@@ -57,12 +61,22 @@ export class Run {
   readonly #options: RunOptions;
   readonly #events: RunEvents;
   readonly #client: KvittClient;
+  readonly #ending = new AbortController();
   #fleet: Fleet | null = null;
+  /** Ms since the epoch; null: it was not. */
+  #stoppedAt: number | null = null;
 
   constructor(options: RunOptions, events: RunEvents = {}) {
     const uses = options.scenario.journeys.some(({ steps }) => steps.some((step) => operationOf(step) === 'queue_buy'));
     if (uses && options.queue === null) {
       throw new Error(`The scenario ${options.scenario.name} sends to a queue: give its URL.`);
+    }
+    const { profile } = options.scenario;
+    const { outstandingMax = OUTSTANDING_MAX } = options;
+    if (profile.kind === 'closed' && profile.users > outstandingMax) {
+      throw new Error(
+        `${profile.users} users need as many calls that may be unanswered at once, not ${outstandingMax}.`,
+      );
     }
     this.#options = options;
     this.#events = events;
@@ -71,53 +85,72 @@ export class Run {
 
   /** Rejects when it could not be carried out, or could not be checked. */
   async carryOut(): Promise<RunResult> {
-    const { scenario, processes, seed = randomInt(2 ** 32) } = this.#options;
-    await populate(this.#client, { run: this.id, scenario }, this.#events.onPopulation);
+    const { scenario, processes, seed = randomInt(2 ** 32), queueStillMs } = this.#options;
+    const { signal } = this.#ending;
+    await populate(this.#client, { run: this.id, scenario }, this.#events.onPopulation, signal);
+    // They take their time, which is not the generators' fault.
+    const samplers = await this.#samplers();
     const fleet = await Fleet.start(processes);
     this.#fleet = fleet;
     try {
+      signal.throwIfAborted();
       const startAt = Date.now() + START_MS;
       const tally = new Tally();
-      const sampling = new Sampling(await this.#samplers(), startAt);
-      const ended = await this.#send(fleet, tally, { seed, startAt });
+      const sampling = new Sampling(samplers, startAt);
+      const ended = await this.#send(fleet, tally, { seed, startAt }).finally(() => sampling.stop());
       const endedAt = Date.now();
       const resources = [...(await sampling.stop()), ...tally.generatorSeries()];
       await fleet.close();
       const { calls } = tally;
       const settled = ended.reduce((sum, one) => sum + one.settled, 0);
       const onProgress = this.#events.onCheck ? { onProgress: this.#events.onCheck } : {};
+      const still = queueStillMs === undefined ? {} : { queueStillMs };
       const ledger = await checkLedger(this.#client, {
         ...{ run: this.id, scenario, calls, startedAt: startAt, settled },
-        ...onProgress,
+        ...{ ...onProgress, ...still },
       });
-      return { ...this.#describe(seed, startAt, endedAt), ...figures(ended, tally, resources, scenario), ledger };
+      const seconds = this.#secondsFrom(startAt);
+      return { ...this.#describe(seed, startAt, endedAt), ...figures(ended, tally, resources, seconds), ledger };
     } finally {
       await fleet.close();
     }
   }
 
-  /** Ends early; what was sent is still settled and compared. */
+  /** Ends early; what was sent is still settled and compared. Before anything is sent there is no result. */
   stop(): void {
+    this.#stoppedAt ??= Date.now();
+    if (this.#fleet === null) this.#ending.abort(new Error('It was ended before the first user came.'));
     this.#fleet?.stop();
   }
 
-  #send(fleet: Fleet, tally: Tally, { seed, startAt }: { seed: number; startAt: number }): Promise<Ended[]> {
+  #secondsFrom(startAt: number): number {
+    const planned = secondsOf(this.#options.scenario.profile);
+    const had = ((this.#stoppedAt ?? Number.POSITIVE_INFINITY) - startAt) / 1000;
+    return Math.min(planned, Math.max(SECONDS_MIN, had));
+  }
+
+  async #send(fleet: Fleet, tally: Tally, { seed, startAt }: { seed: number; startAt: number }): Promise<Ended[]> {
     const { scenario, addresses, apiKey, queue, processes, timeoutMs = TIMEOUT_MS } = this.#options;
     const { outstandingMax = OUTSTANDING_MAX } = this.#options;
     const of = Math.ceil(secondsOf(scenario.profile));
     let shown = 0;
+    const showUpTo = (end: number) => {
+      for (; shown < Math.min(of, end); shown++) this.#events.onSecond?.(tally.second(shown), of);
+    };
     const piece = (generator: number, one: Piece) => {
       tally.add(generator, one);
-      for (; shown < of && shown + SHOWN_AFTER_S < one.at; shown++) this.#events.onSecond?.(tally.second(shown), of);
+      showUpTo(Math.ceil(one.at) - SHOWN_AFTER_S);
     };
     const phase = (name: 'draining' | 'settling', left: number) => this.#events.onPhase?.(name, left);
-    return fleet.run(
+    const ended = await fleet.run(
       {
         ...{ run: this.id, scenario, seed, addresses, apiKey, queue, timeoutMs, startAt },
         ...{ drainMs: DRAIN_MS, settleMs: SETTLE_MS, outstandingMax: Math.ceil(outstandingMax / processes) },
       },
       { piece, phase },
     );
+    showUpTo(tally.end);
+    return ended;
   }
 
   /** Instances that show no metrics are left out. */
@@ -153,11 +186,10 @@ export class Run {
   }
 }
 
-function figures(ended: readonly Ended[], tally: Tally, resources: readonly ResourceSeries[], scenario: Scenario) {
+function figures(ended: readonly Ended[], tally: Tally, resources: readonly ResourceSeries[], seconds: number) {
   const { operations, counts, latencyMs, journeys } = addUp(ended);
   const timeline = tally.timeline();
   const lagMs = tally.lagMs();
-  const seconds = secondsOf(scenario.profile);
   return {
     seconds,
     journeys,
@@ -175,7 +207,7 @@ function figures(ended: readonly Ended[], tally: Tally, resources: readonly Reso
 }
 
 /** Of all calls, those that did not get an answer by the ledger; 0 when there were none. */
-export function errorShareOf(counts: Counts): number {
+function errorShareOf(counts: Counts): number {
   const all = OUTCOMES.reduce((sum, outcome) => sum + counts[outcome], 0);
   return all === 0 ? 0 : (all - counts.ok - counts.declined) / all;
 }

@@ -42,9 +42,17 @@ export class Tally {
     for (const one of piece.seconds) this.#addSecond(one);
     if (piece.calls !== null) this.calls.add(piece.calls);
     const of = this.#generator(generator);
-    of.outstanding.set(Math.floor(piece.at), piece.outstanding);
+    // Told about when a second has ended.
+    of.outstanding.set(Math.max(0, Math.round(piece.at) - 1), piece.outstanding);
     of.cores.push([piece.at, piece.cores]);
     of.busy.push([piece.at, piece.busy]);
+  }
+
+  /** Seconds of the timeline so far. */
+  get end(): number {
+    let end = 0;
+    for (const at of this.#seconds.keys()) end = Math.max(end, at + 1);
+    return end;
   }
 
   #generator(index: number): OfGenerator {
@@ -57,13 +65,12 @@ export class Tally {
 
   /** Without gaps; those seconds in which nothing was due are empty. */
   timeline(): SecondResult[] {
-    const last = Math.max(-1, ...this.#seconds.keys());
-    return Array.from({ length: last + 1 }, (_, at) => this.second(at));
+    return Array.from({ length: this.end }, (_, at) => this.second(at));
   }
 
   second(at: number): SecondResult {
     const second = this.#seconds.get(at) ?? newSecond();
-    const outstanding = this.#generators.reduce((sum, of) => sum + (of.outstanding.get(at) ?? 0), 0);
+    const outstanding = this.#generators.reduce((sum, of) => sum + outstandingAt(of, at), 0);
     return {
       at,
       arrivals: second.arrivals,
@@ -122,6 +129,11 @@ function newSecond(): Second {
   return { arrivals: 0, counts, latencies: new Map(), lags: new Map(), lagMsMax: 0, latencyMsMax: 0 };
 }
 
+/** Timers are late: now and then there is a second in which nothing was told. */
+function outstandingAt({ outstanding }: OfGenerator, at: number): number {
+  return outstanding.get(at) ?? outstanding.get(at - 1) ?? 0;
+}
+
 function addTo(buckets: Buckets, bucket: number, calls: number): void {
   buckets.set(bucket, (buckets.get(bucket) ?? 0) + calls);
 }
@@ -140,7 +152,7 @@ function percentilesOfBuckets(buckets: Buckets, max: number): SecondResult['late
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max };
 }
 
-export function countsOf(counts: readonly number[]): Counts {
+function countsOf(counts: readonly number[]): Counts {
   return Object.fromEntries(OUTCOMES.map((outcome, index) => [outcome, counts[index] ?? 0])) as Counts;
 }
 

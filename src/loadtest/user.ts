@@ -35,6 +35,8 @@ export interface World {
 
 interface Bought {
   readonly payment: string;
+  /** Which was the user's then. */
+  readonly wallet: number;
   readonly merchant: number;
   readonly amount: number;
 }
@@ -89,9 +91,9 @@ export class User {
   }
 
   /** It went well. */
-  done({ operation, merchant, amount }: ReadyCall, answered: Answered): void {
+  done({ operation, wallet, merchant, amount }: ReadyCall, answered: Answered): void {
     const payment = typeof answered?.id === 'string' ? answered.id : null;
-    const about = payment === null ? null : { payment, merchant, amount };
+    const about = payment === null ? null : { payment, wallet, merchant, amount };
     if (operation === 'buy') this.#bought = about;
     if (operation === 'authorize') this.#authorized = about;
     if (operation === 'capture') this.#authorized = null;
@@ -111,7 +113,7 @@ export class User {
   #follow(step: Step, about: Bought | null): ReadyCall | null {
     if (about === null) return null;
     const path = `/v1/payments/${about.payment}/${step.do}`;
-    return this.#call(step, about.amount, about.merchant, { path, fields: {} });
+    return { ...this.#call(step, about.amount, about.merchant, { path, fields: {} }), wallet: about.wallet };
   }
 
   #call(
