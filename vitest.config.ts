@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** These look at how fast something is, beside something else: no other test runs meanwhile. */
+const MEASURING = ['test/ladder/planted.test.ts', 'test/loadtest/other-tools.test.ts', 'test/faults/overload.test.ts'];
+
 /**
  * `*.unit.test.ts` need no servers; every other `*.test.ts` gets a real replica set, shared by the whole run and
  * started only when such a test is run; tests of Cloudname get a real ZooKeeper instead. Fault tests start their own, as
@@ -17,8 +20,18 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.unit.test.ts', 'test/cloudname/**', 'test/cluster/**'],
+          exclude: ['test/**/*.unit.test.ts', 'test/cloudname/**', 'test/cluster/**', ...MEASURING],
           globalSetup: ['test/support/global-setup.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'measuring',
+          include: MEASURING,
+          globalSetup: ['test/support/global-setup.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
       {

@@ -14,7 +14,10 @@ import { examine } from './doctor/doctor.ts';
 import { generateApiKey, hashApiKey } from './http/auth.ts';
 import { SCOPES } from './http/ports.ts';
 import { createTransactionBody } from './http/schemas/requests.ts';
+import { ladderCommand } from './ladder/tool.ts';
+import { renderLadderText } from './loadtest/report-text.ts';
 import { loadTestCommand } from './loadtest/tool.ts';
+import { print as printResult, writeLadder } from './loadtest/tool-results.ts';
 import { createLog } from './log.ts';
 import { type Parts, startService } from './main.ts';
 import { MongoApiKeys } from './mongo/api-keys.ts';
@@ -41,6 +44,7 @@ import { VERSION } from './version.ts';
 import { Closers } from './wiring/closers.ts';
 import { zooKeeperOptions } from './wiring/cluster.ts';
 import { createBalancesFollower, createPaymentsFollower } from './wiring/followers.ts';
+import { ladderParts } from './wiring/ladder.ts';
 import { createEngine, createPayments } from './wiring/ledger.ts';
 import { withDeadLetters } from './wiring/queue.ts';
 import { ADJUSTING_CLIENT, createReconciliation } from './wiring/reconciliation.ts';
@@ -385,7 +389,11 @@ function buildProgram(): Command {
       ...{ print, table, progress, endProgress },
     }),
   );
-  program.addCommand(loadTestCommand({ startLocal: startLocalTarget, env: process.env, table }));
+  const loadTest = loadTestCommand({ startLocal: startLocalTarget, env: process.env, table });
+  const log = createLog('warn');
+  const ladder = () => ladderParts({ environment: process.env, log });
+  loadTest.addCommand(ladderCommand({ ladder, print: printResult, text: renderLadderText, write: writeLadder }));
+  program.addCommand(loadTest);
   const config = program.command('config').description('settings');
   config
     .command('print')

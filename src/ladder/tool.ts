@@ -1,6 +1,6 @@
-/** `kvitt loadtest ladder`. The answer goes to standard output or into a file, everything else to standard error. */
+/** `kvitt loadtest ladder`. The answer goes to standard output, everything else to standard error. */
 import { rmSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -20,7 +20,7 @@ interface Flags {
   readonly rate?: number;
   readonly balancer: BalancerKind | 'none';
   readonly balancerConnections: number;
-  readonly out?: string;
+  readonly out: string;
   readonly json?: boolean;
 }
 
@@ -31,6 +31,8 @@ export interface ToolParts {
   print(value: LadderResult, output: { readonly json?: boolean }, text: () => string): void;
   /** For a person. */
   text(result: LadderResult): string;
+  /** Keeps it, and a page of it, in a folder. Answers where. */
+  write(result: LadderResult, folder: string): Promise<readonly string[]>;
 }
 
 export function ladderCommand(parts: ToolParts): Command {
@@ -44,7 +46,7 @@ export function ladderCommand(parts: ToolParts): Command {
       new Option('--balancer <kind>', 'what stands in front').choices([...BALANCERS, 'none']).default('haproxy'),
     )
     .option('--balancer-connections <count>', 'connections that it has at once', positive, CONNECTIONS_MAX)
-    .option('--out <file>', 'write the result into this file, as JSON')
+    .option('--out <folder>', 'where the report is written', 'loadtest')
     .option('--json', 'answer as JSON')
     .action((flags: Flags) => run(parts, flags));
 }
@@ -62,8 +64,9 @@ async function run(parts: ToolParts, flags: Flags): Promise<void> {
       ...options,
       ...{ layers: LAYERS, rate, balancerConnectionsMax, folder, onProgress },
     });
-    if (out !== undefined) await writeFile(out, `${JSON.stringify(result, null, 2)}\n`);
+    const files = await parts.write(result, out);
     parts.print(result, json === undefined ? {} : { json }, () => parts.text(result));
+    for (const file of files) process.stderr.write(`written: ${file}\n`);
   } finally {
     for (const signal of INTERRUPTS) process.off(signal, interrupted);
     process.off('exit', removeFolder);

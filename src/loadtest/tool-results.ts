@@ -89,6 +89,15 @@ export async function writeRun(folder: string, result: RunResult): Promise<strin
   return [json, page];
 }
 
+/** Answers where the files are. */
+export async function writeLadder(result: LadderResult, folder: string): Promise<string[]> {
+  const name = `ladder-${stamp(result.startedAt)}`;
+  const page = join(folder, `${name}.html`);
+  const json = await writeJson(folder, `${name}.json`, result);
+  await writeFile(page, renderLadderHtml(result));
+  return [json, page];
+}
+
 export async function writeJson(folder: string, name: string, value: unknown): Promise<string> {
   await mkdir(folder, { recursive: true });
   const file = join(folder, name);

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, it, onTestFinished } from 'vitest';
@@ -12,19 +12,23 @@ import { has } from './support/programs.ts';
 const RATE = 100;
 
 it.runIf(BALANCERS.every(has))(
-  'measures each layer alone and all together, and writes what it found into a file',
+  'measures each layer alone and all together, and keeps what it found',
   {
     timeout: 180_000,
   },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kvitt-test-ladder-'));
     onTestFinished(() => rm(folder, { recursive: true }));
-    const out = join(folder, 'ladder.json');
+    const kept: [string, LadderResult][] = [];
     const printed: LadderResult[] = [];
     const command = ladderCommand({
       ladder: () => ladderParts({ environment: process.env, log: quietLog, uri: inject('mongodbUri') }),
       print: (result) => printed.push(result),
       text: () => '',
+      write: async (result, where) => {
+        kept.push([where, result]);
+        return [];
+      },
     });
     const argv = [
       '--seconds',
@@ -38,10 +42,10 @@ it.runIf(BALANCERS.every(has))(
       '--balancer',
       'nginx',
     ];
-    await command.parseAsync([...argv, '--out', out, '--json'], { from: 'user' });
+    await command.parseAsync([...argv, '--out', folder, '--json'], { from: 'user' });
 
     const [result] = printed;
-    expect(JSON.parse(await readFile(out, 'utf8'))).toEqual(result);
+    expect(kept).toEqual([[folder, result]]);
     expect(result).toMatchObject({ object: 'ladder', version: 1, concurrency: 8, fixedRate: RATE });
     const { layers, stack, resources, findings } = result!;
     expect(new Set(layers.map(({ layer }) => layer))).toEqual(new Set(LAYERS));
