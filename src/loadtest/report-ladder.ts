@@ -64,9 +64,11 @@ function findingsOf({ findings }: LadderResult): Markup[] {
 }
 
 const ROW = 34;
+/** What there is room for beside the bars. */
+const NAME_MAX = 40;
 
 function layerBars({ layers }: LadderResult): Markup {
-  const frame: Frame = { width: 1080, height: layers.length * ROW + 54, left: 210, right: 110, top: 8, bottom: 46 };
+  const frame: Frame = { width: 1080, height: layers.length * ROW + 54, left: 290, right: 110, top: 8, bottom: 46 };
   const most = Math.max(...layers.flatMap(({ perSecond, rounds }) => [perSecond, ...rounds]));
   const ticks = roundTicks(most);
   const x = linear(0, ticks.at(-1)!, ...acrossOf(frame));
@@ -95,12 +97,8 @@ function layerBars({ layers }: LadderResult): Markup {
 }
 
 function layerName(layer: Layer, name: string): string {
-  const words = LAYER_WORDS[layer];
-  return name === '' || name.toLowerCase() === words.toLowerCase() ? words : `${words}: ${shortened(name)}`;
-}
-
-function shortened(name: string): string {
-  return name.length <= 18 ? name : `${name.slice(0, 17)}…`;
+  if (name === '') return LAYER_WORDS[layer];
+  return name.length <= NAME_MAX ? name : `${name.slice(0, NAME_MAX - 1)}…`;
 }
 
 /** A letter stands in each part, and in the table below: the parts are often too small for names. */

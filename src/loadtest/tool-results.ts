@@ -41,14 +41,37 @@ async function runCompare(
   print(comparison, flags, () => renderComparisonText(comparison));
 }
 
+interface ReportFlags {
+  readonly before?: readonly string[];
+  readonly ladder?: string;
+  readonly force?: boolean;
+}
+
 export function addReport(tool: Command): void {
   tool
     .command('report <file>')
     .description('the page of a result, on standard output, by this version of the program')
-    .action(async (file: string) => {
+    .option('--before <files...>', 'results that it is compared with')
+    .option('--ladder <file>', 'a ladder that is shown with it')
+    .option('--force', 'compare also when scenarios, rates or machines differ')
+    .action(async (file: string, flags: ReportFlags) => {
       const result = await readResult(file);
-      process.stdout.write(result.object === 'ladder' ? renderLadderHtml(result) : renderRunHtml(result));
+      process.stdout.write(result.object === 'ladder' ? renderLadderHtml(result) : await pageOf(result, flags));
     });
+}
+
+async function pageOf(run: RunResult, { before, ladder, force }: ReportFlags): Promise<string> {
+  const runs = before && (await Promise.all(before.map(readRun)));
+  return renderRunHtml(run, {
+    ...(runs && { comparison: compareRuns(runs, [run], { force: force === true }) }),
+    ...(ladder !== undefined && { ladder: await readLadder(ladder) }),
+  });
+}
+
+async function readLadder(file: string): Promise<LadderResult> {
+  const result = await readResult(file);
+  if (result.object !== 'ladder') throw new Error(`${file} is the result of a load test and not of a ladder.`);
+  return result;
 }
 
 async function readRun(file: string): Promise<RunResult> {

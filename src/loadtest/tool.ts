@@ -152,7 +152,9 @@ async function carryOut(
   }
 }
 
-function exitOf({ ledger, validity }: RunResult): number {
+function exitOf({ ledger, validity, counts }: RunResult): number {
   if (!ledger.ok) return EXIT.broken;
+  // Then nothing was tested.
+  if (counts.ok === 0) return EXIT.unusable;
   return validity.valid ? EXIT.ok : EXIT.invalid;
 }

@@ -274,7 +274,7 @@ describe('the page of a ladder', () => {
 
   it('has each layer alone, where the time goes, and layers that could not keep up', () => {
     const page = pageOf(renderLadderHtml(ladderOf()));
-    expect(page.text('layers-desc')).toContain('Balancer: haproxy 18,400');
+    expect(page.text('layers-desc')).toContain('haproxy 18,400');
     expect(page.text('stack-desc')).toContain('journal 2.92 ms');
     expect(page.text('ladder')).toContain('could not keep up with this rate');
   });
