@@ -10,7 +10,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { prepareLocal } from '../src/demo/local.ts';
 import { ServiceProcess } from '../src/demo/service-process.ts';
-import { type CapacityPlan, intervalOf, LedgerBroken, type Search, search, trialOf } from '../src/loadtest/capacity.ts';
+import {
+  type CapacityPlan,
+  intervalOfSearches,
+  LedgerBroken,
+  type Search,
+  search,
+  trialOf,
+} from '../src/loadtest/capacity.ts';
 import { scaled } from '../src/loadtest/profile.ts';
 import { Run } from '../src/loadtest/run.ts';
 import type { Scenario } from '../src/loadtest/scenario.ts';
@@ -146,7 +153,7 @@ function render(loads: readonly Load[], mongod: string): string {
       const calls = median(found.map(({ callsPerSecond }) => callsPerSecond));
       const by = found.some(({ endedBy }) => endedBy === 'generator') ? ' (the generator was the limit)' : '';
       const compared = index === 0 ? `×${number(median(ratio))} (${ratio.map(number).join(', ')})` : '';
-      const cells = [index === 0 ? about : '', side.name, interval(rates[index]!) + by, number(calls), compared];
+      const cells = [index === 0 ? about : '', side.name, interval(found) + by, number(calls), compared];
       return `| ${cells.join(' | ')} |`;
     });
   });
@@ -162,8 +169,8 @@ function render(loads: readonly Load[], mongod: string): string {
   ].join('\n');
 }
 
-function interval(rates: readonly number[]): string {
-  const found = intervalOf(rates);
+function interval(searches: readonly Search[]): string {
+  const found = intervalOfSearches(searches);
   const around = found === null ? '' : ` (${number(found.low)} – ${number(found.high)})`;
-  return `${number(median(rates))}${around}`;
+  return `${number(median(searches.map(({ rate }) => rate)))}${around}`;
 }

@@ -2,7 +2,7 @@
  * The highest rate at which a target is met: doubled until it is missed, then halved in between. One search says little
  * on a machine that does other things, too; several of them give an interval.
  */
-import { mergePairs, quantileOf } from './buckets.ts';
+import { merged, quantileMs } from './distribution.ts';
 import type { RunResult } from './result.ts';
 import { OUTCOMES } from './result.ts';
 
@@ -96,7 +96,7 @@ export function trialOf(result: RunResult, rate: number, { target, warmUpSeconds
     for (const outcome of OUTCOMES) all += counts[outcome];
     answered += counts.ok + counts.declined;
   }
-  const p99Ms = quantileOf(mergePairs(seconds.map(({ latencies }) => latencies)), 0.99);
+  const p99Ms = quantileMs(merged(seconds.map(({ latencies }) => latencies)), 0.99) ?? 0;
   const errorShare = all === 0 ? 1 : (all - answered) / all;
   return {
     rate,
@@ -171,7 +171,7 @@ export async function findCapacity(
   return {
     rate: median(rates),
     callsPerSecond: median(searches.map(({ callsPerSecond }) => callsPerSecond)),
-    interval: intervalBetween(rates, searches.map(missedBy)),
+    interval: intervalOfSearches(searches),
     searches,
     ledgerOk: broken === null,
     faults: broken?.faults ?? [],
@@ -184,8 +184,12 @@ function missedBy({ rate, trials }: Search): number {
   return missed.length === 0 ? rate : Math.min(...missed);
 }
 
-function intervalBetween(met: readonly number[], missed: readonly number[]): CapacityResult['interval'] {
-  const [low, high] = [intervalOf(met), intervalOf(missed)];
+/**
+ * From the lower bound of the rates that met the target to the upper one of those that missed it: between them nothing was
+ * tried. null: there was one search only.
+ */
+export function intervalOfSearches(searches: readonly Search[]): CapacityResult['interval'] {
+  const [low, high] = [intervalOf(searches.map(({ rate }) => rate)), intervalOf(searches.map(missedBy))];
   return low && high && { low: low.low, high: high.high };
 }
 

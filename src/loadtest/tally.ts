@@ -1,7 +1,7 @@
 /** Adds up what generators tell. */
 import type { Histogram } from 'hdr-histogram-js';
-import { quantileOf } from './buckets.ts';
 import { MoneyCalls } from './call-log.ts';
+import { quantileMs } from './distribution.ts';
 import { newHistogram, pack, percentilesOf, unpack } from './latencies.ts';
 import type { Ended, Journeys, Piece } from './messages.ts';
 import type { SecondPiece } from './recorder.ts';
@@ -143,7 +143,7 @@ function sorted(buckets: Buckets): [number, number][] {
 }
 
 function quantile(buckets: Buckets, share: number, msMax: number): number {
-  return Math.min(msMax, quantileOf(sorted(buckets), share));
+  return Math.min(msMax, quantileMs(sorted(buckets), share) ?? 0);
 }
 
 function percentilesOfBuckets(buckets: Buckets, max: number): SecondResult['latencyMs'] {

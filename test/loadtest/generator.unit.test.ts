@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { mergePairs } from '../../src/loadtest/buckets.ts';
+import { merged } from '../../src/loadtest/distribution.ts';
 import { bucketOf, OUTCOMES } from '../../src/loadtest/result.ts';
 import { validityOf } from '../../src/loadtest/validity.ts';
 import { type Carried, carryOut, planOf } from './support/generators.ts';
@@ -8,7 +8,7 @@ import { answer, Crowd, paying, startServer } from './support/local-server.ts';
 
 /** Calls that took at least so long, from when they were due. */
 function slowerThan({ tally }: Carried, ms: number): number {
-  const slow = mergePairs(tally.timeline().map(({ latencies }) => latencies)).filter(
+  const slow = merged(tally.timeline().map(({ latencies }) => latencies)).filter(
     ([bucket]) => bucket >= bucketOf(1000 * ms),
   );
   return slow.reduce((sum, [, calls]) => sum + calls, 0);
