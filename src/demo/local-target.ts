@@ -33,7 +33,8 @@ export async function startLocalTarget(): Promise<LocalTarget> {
 function endWithProcess({ service, folder }: Local): () => void {
   const atExit = () => {
     void service.end('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
+    // They take a moment to die, and may write meanwhile.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   const exit = () => process.exit(EXIT_ENDED);
   process.once('exit', atExit);
