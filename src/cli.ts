@@ -390,8 +390,7 @@ function buildProgram(): Command {
     }),
   );
   const loadTest = loadTestCommand({ startLocal: startLocalTarget, env: process.env, table });
-  const log = createLog('warn');
-  const ladder = () => ladderParts({ environment: process.env, log });
+  const ladder = () => ladderParts({ environment: process.env, log: createLog('warn') });
   loadTest.addCommand(ladderCommand({ ladder, print: printResult, text: renderLadderText, write: writeLadder }));
   program.addCommand(loadTest);
   const config = program.command('config').description('settings');

@@ -1,7 +1,7 @@
 /** What the bottleneck is concluded from: means over the time in which all of it was saturated. */
 import type { ResourceSeries } from '../loadtest/result.ts';
+import { meanOf } from '../loadtest/statistics.ts';
 import type { Measured } from './messages.ts';
-import { mean } from './percentiles.ts';
 
 export interface ThreadFacts {
   /** Cores that the whole process used. */
@@ -89,37 +89,37 @@ export function factsOf({ measured, series, cpus, inFlightMax, ...given }: Given
   const look = new Means(series);
   return {
     ...given,
-    unanswered: mean(measured.map((one) => one.unanswered)),
+    unanswered: meanOf(measured.map((one) => one.unanswered)),
     machine: {
       cpus,
-      cores: look.mean('machine', 'cpu') ?? 0,
-      foreignCores: look.mean('machine', 'cpu of others') ?? 0,
-      pressure: look.mean('machine', 'cpu pressure') ?? 0,
+      cores: look.meanOf('machine', 'cpu') ?? 0,
+      foreignCores: look.meanOf('machine', 'cpu of others') ?? 0,
+      pressure: look.meanOf('machine', 'cpu pressure') ?? 0,
     },
     service: serviceFacts(look, inFlightMax),
     members: look.owners(/^mongod /).map((name) => ({
       name,
-      cores: look.mean(name, 'cpu') ?? 0,
-      writeMs: look.mean(name, 'write'),
-      logSyncMs: look.mean(name, 'log sync'),
+      cores: look.meanOf(name, 'cpu') ?? 0,
+      writeMs: look.meanOf(name, 'write'),
+      logSyncMs: look.meanOf(name, 'log sync'),
     })),
     balancer: balancerFacts(look),
-    generator: { ...threadFacts(look, 'generator'), utilization: mean(measured.map((one) => one.utilization)) },
+    generator: { ...threadFacts(look, 'generator'), utilization: meanOf(measured.map((one) => one.utilization)) },
   };
 }
 
 function threadFacts(look: Means, of: string): ThreadFacts {
   return {
-    cores: look.mean(of, 'cpu') ?? 0,
-    runs: look.mean(of, 'event loop cpu') ?? 0,
-    waits: look.mean(of, 'event loop waits for a core') ?? 0,
-    throttled: look.mean(of, 'throttled') ?? 0,
-    quotaCores: look.mean(of, 'cpu quota'),
+    cores: look.meanOf(of, 'cpu') ?? 0,
+    runs: look.meanOf(of, 'event loop cpu') ?? 0,
+    waits: look.meanOf(of, 'event loop waits for a core') ?? 0,
+    throttled: look.meanOf(of, 'throttled') ?? 0,
+    quotaCores: look.meanOf(of, 'cpu quota'),
   };
 }
 
 function serviceFacts(look: Means, inFlightMax: number): ServiceFacts {
-  const of = (name: string) => look.mean('service', name);
+  const of = (name: string) => look.meanOf('service', name);
   return {
     ...threadFacts(look, 'service'),
     pool: { inUse: of('pool in use') ?? 0, idle: of('pool idle') ?? 0, waiting: of('pool waiting') ?? 0 },
@@ -137,10 +137,10 @@ function balancerFacts(look: Means): BalancerFacts | null {
   if (name === undefined) return null;
   return {
     name,
-    cores: look.mean(name, 'cpu') ?? 0,
-    connections: look.mean(name, 'connections'),
-    connectionsMax: look.mean(name, 'connections at most') ?? 0,
-    queued: look.mean(name, 'queued') ?? 0,
+    cores: look.meanOf(name, 'cpu') ?? 0,
+    connections: look.meanOf(name, 'connections'),
+    connectionsMax: look.meanOf(name, 'connections at most') ?? 0,
+    queued: look.meanOf(name, 'queued') ?? 0,
     turnedAway: look.last(name, 'turned away') ?? 0,
   };
 }
@@ -164,9 +164,9 @@ class Means {
   }
 
   /** Null: it could not be read. */
-  mean(of: string, name: string): number | null {
+  meanOf(of: string, name: string): number | null {
     const points = this.#points(of, name);
-    return points.length === 0 ? null : mean(points.map(([, value]) => value));
+    return points.length === 0 ? null : meanOf(points.map(([, value]) => value));
   }
 
   last(of: string, name: string): number | null {

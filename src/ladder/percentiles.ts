@@ -1,4 +1,5 @@
 import type { Percentiles } from '../loadtest/result.ts';
+import { meanOf } from '../loadtest/statistics.ts';
 
 /** Of values in any order; null: there are none. */
 export function percentilesOf(values: readonly number[]): Percentiles | null {
@@ -6,7 +7,7 @@ export function percentilesOf(values: readonly number[]): Percentiles | null {
   const sorted = Float64Array.from(values).sort();
   const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
   return {
-    mean: mean(values),
+    mean: meanOf(values),
     p50: at(0.5),
     p90: at(0.9),
     p95: at(0.95),
@@ -14,14 +15,4 @@ export function percentilesOf(values: readonly number[]): Percentiles | null {
     p999: at(0.999),
     max: at(1),
   };
-}
-
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

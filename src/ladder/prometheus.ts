@@ -1,20 +1,19 @@
-/** The text format of Prometheus, as far as our own service writes it. */
+import { valuesOf } from '../loadtest/resources.ts';
 
+/** The metrics of the service at one moment. */
 export class Scrape {
-  readonly #values = new Map<string, number>();
+  readonly #values: ReadonlyMap<string, number>;
 
   constructor(text: string) {
-    for (const line of text.split('\n')) {
-      const found = /^(\w+(?:\{[^}]*\})?) (\S+)$/.exec(line);
-      if (found) this.#values.set(found[1]!, Number(found[2]));
-    }
+    this.#values = valuesOf(text);
   }
 
   /** The value, or the sum of those with any labels; `label` narrows it, such as `state="in_use"`. */
   value(name: string, label = ''): number {
+    if (label === '') return this.#values.get(name) ?? 0;
     let total = 0;
     for (const [key, value] of this.#values) {
-      if ((key === name || key.startsWith(`${name}{`)) && key.includes(label)) total += value;
+      if (key.startsWith(`${name}{`) && key.includes(label)) total += value;
     }
     return total;
   }

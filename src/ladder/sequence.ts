@@ -1,12 +1,12 @@
 /** The whole ladder: each layer in turn within each round, all of it watched while it is saturated, then latencies. */
 import { cpus, totalmem } from 'node:os';
 import type { Percentiles, ResourceSeries } from '../loadtest/result.ts';
+import { median } from '../loadtest/statistics.ts';
 import type { BalancerKind } from './balancer.ts';
 import { factsOf, foreignCpu } from './facts.ts';
 import type { Measured } from './messages.ts';
 import { nameBottleneck } from './naming.ts';
 import type { LadderParts } from './parts.ts';
-import { median } from './percentiles.ts';
 import type { LadderResult, Layer, LayerResult } from './result.ts';
 import { Sampler, type Source } from './sampler.ts';
 import { type Lane, openScene, type Scene } from './scene.ts';

@@ -1,7 +1,8 @@
 /** The moving-block bootstrap: how far figures of a run might have been off, from how its seconds differ. */
 import { denseQuantileMs } from './distribution.ts';
+import { seeded } from './random.ts';
 import type { RunResult, SecondResult } from './result.ts';
-import { blockLength, type Estimate, randomOf, varianceOf } from './statistics.ts';
+import { blockLength, type Estimate, varianceOf } from './statistics.ts';
 
 /** Blocks are no shorter, whatever neighbours look like, and there are at least so many where it can be had. */
 const BLOCK_MIN = 5;
@@ -154,7 +155,7 @@ export function bootstrap(
   const { count } = sides[0];
   if (count < BLOCK_MIN * BLOCKS_MIN) return null;
   const length = blockOf(sides, buckets);
-  const drawn = draw(sides, buckets, length, resamples, randomOf(seed));
+  const drawn = draw(sides, buckets, length, resamples, seeded(seed));
   const [a, b] = sides.map((slots) => figuresOf(totalOf(slots, buckets), slots, buckets.first)) as [Figures, Figures];
   const blocks = count / length;
   const estimates = new Map<SumFigure, Estimate>();

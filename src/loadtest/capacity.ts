@@ -5,6 +5,7 @@
 import { merged, quantileMs } from './distribution.ts';
 import type { RunResult } from './result.ts';
 import { OUTCOMES } from './result.ts';
+import { meanOf, median, studentReach, varianceOf } from './statistics.ts';
 
 export interface CapacityTarget {
   readonly p99Ms: number;
@@ -70,9 +71,6 @@ export interface CapacityResult {
   readonly faults: readonly string[];
 }
 
-/** Two-sided 95 per cent quantiles of Student's t, by degrees of freedom from 1; then the normal distribution's. */
-const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
-const T_LIMIT = 1.96;
 const RATE_LOWEST = 1;
 /** No search goes on for ever, whatever it is asked for. */
 const TOLERANCE_MIN = 0.005;
@@ -169,8 +167,8 @@ export async function findCapacity(
   }
   const rates = searches.map(({ rate }) => rate);
   return {
-    rate: median(rates),
-    callsPerSecond: median(searches.map(({ callsPerSecond }) => callsPerSecond)),
+    rate: middleOf(rates),
+    callsPerSecond: middleOf(searches.map(({ callsPerSecond }) => callsPerSecond)),
     interval: intervalOfSearches(searches),
     searches,
     ledgerOk: broken === null,
@@ -197,15 +195,12 @@ export function intervalOfSearches(searches: readonly Search[]): CapacityResult[
 export function intervalOf(values: readonly number[]): CapacityResult['interval'] {
   const count = values.length;
   if (count < 2) return null;
-  const mean = values.reduce((sum, value) => sum + value, 0) / count;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
-  const half = (T[count - 2] ?? T_LIMIT) * Math.sqrt(variance / count);
+  const mean = meanOf(values);
+  const half = studentReach(count - 1) * Math.sqrt(varianceOf(values) / count);
   return { low: Math.max(0, mean - half), high: mean + half };
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  if (sorted.length === 0) return 0;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+/** 0: no search came to its end. */
+function middleOf(values: readonly number[]): number {
+  return values.length === 0 ? 0 : median(values);
 }

@@ -1,35 +1,17 @@
-/** Random values that are the same for the same seed. */
+/** Values that are drawn beforehand, for tools that cannot draw them. */
+import type { RandomShare } from './random.ts';
 import type { Step } from './scenario.ts';
 
 const THINK_MEANS_MAX = 5;
 
-/** From 0, and below 1. */
-export type Random = () => number;
-
-/** Mulberry32: 32 bits of state are plenty for values that nobody must guess. */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** Chooses an index in proportion to its weight. */
-export function chooser(weights: readonly number[]): (random: Random) => number {
+export function chooser(weights: readonly number[]): (random: RandomShare) => number {
   let sum = 0;
   const sums = weights.map((weight) => {
     sum += weight;
     return sum;
   });
   return (random) => firstAbove(sums, random() * sum);
-}
-
-/** Zipf's law: the k-th in proportion to k to the power of minus `exponent`. */
-export function zipfWeights(count: number, exponent: number): number[] {
-  return Array.from({ length: count }, (_, index) => (index + 1) ** -exponent);
 }
 
 function firstAbove(sums: readonly number[], value: number): number {
@@ -44,16 +26,16 @@ function firstAbove(sums: readonly number[], value: number): number {
 }
 
 /** With mean 1. */
-export function exponential(random: Random): number {
+export function exponential(random: RandomShare): number {
   return -Math.log(1 - random());
 }
 
 /** Both ends included. */
-export function drawAmount({ from, to }: { readonly from: number; readonly to: number }, random: Random): number {
+export function drawAmount({ from, to }: { readonly from: number; readonly to: number }, random: RandomShare): number {
   return from + Math.floor(random() * (to - from + 1));
 }
 
 /** Seconds. */
-export function drawThink(step: Extract<Step, { do: 'think' }>, random: Random): number {
+export function drawThink(step: Extract<Step, { do: 'think' }>, random: RandomShare): number {
   return step.seconds * Math.min(THINK_MEANS_MAX, exponential(random));
 }

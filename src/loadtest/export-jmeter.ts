@@ -2,8 +2,10 @@
  * A scenario as a plan for JMeter 2.13 and newer, and a table beside it: a line for each user, with when the user arrives,
  * what the user does, and all that is left to chance.
  */
+
+import { zipfWeights } from './choice.ts';
 import type { ExportedFile } from './export.ts';
-import { chooser, drawAmount, drawThink, exponential, type Random, seeded, zipfWeights } from './export-draws.ts';
+import { chooser, drawAmount, drawThink, exponential } from './export-draws.ts';
 import { type Cell, columnsOf, journeyTree, type Where } from './export-jmeter-journeys.ts';
 import {
   bool,
@@ -18,7 +20,8 @@ import {
   tree,
 } from './export-jmeter-xml.ts';
 import { apiCalls, atOnce, DECLINED, ExportError, fileName, heading, type Plan } from './export-plan.ts';
-import { arrivalsOf, arrivalTimes, segmentsOf } from './export-rates.ts';
+import { type RandomShare, seeded } from './random.ts';
+import { arrivalsOf, arrivalTimes, segmentsOf } from './segments.ts';
 
 /** Of a plan with rates, which has a line for each user. */
 const LINES_MAX = 2_000_000;
@@ -146,7 +149,7 @@ function* lines(plan: Plan, columns: number): Generator<string> {
   }
 }
 
-function arrivals({ scenario: { profile, arrivals: kind } }: Plan, random: Random): Iterable<number> {
+function arrivals({ scenario: { profile, arrivals: kind } }: Plan, random: RandomShare): Iterable<number> {
   if (profile.kind === 'closed') return new Array<number>(LINES_CLOSED).fill(0);
   const segments = segmentsOf(profile);
   const expected = Math.round(arrivalsOf(segments));
@@ -157,7 +160,7 @@ function arrivals({ scenario: { profile, arrivals: kind } }: Plan, random: Rando
   return arrivalTimes(segments, kind === 'poisson' ? distance() : 0, distance);
 }
 
-function draw(cell: Cell, merchant: (random: Random) => number, random: Random): number {
+function draw(cell: Cell, merchant: (random: RandomShare) => number, random: RandomShare): number {
   if (cell.kind === 'merchant') return merchant(random);
   const { step } = cell;
   return step.do === 'think' ? Math.round(drawThink(step, random) * 1_000) : drawAmount(step.amount, random);

@@ -1,8 +1,8 @@
 /** A scenario as a script for k6. */
 import type { ExportedFile } from './export.ts';
 import { apiCalls, atOnce, DECLINED, fileName, heading, type Plan } from './export-plan.ts';
-import { arrivalsOf, type OpenProfile, type Segment, segmentsOf } from './export-rates.ts';
 import type { Profile } from './scenario.ts';
+import { arrivalsOf, type OpenProfile, type Segment, segmentsOf } from './segments.ts';
 
 const VUS_PER_PREALLOCATED = 4;
 /** k6 takes whole numbers: of arrivals in a thousand seconds where they are none in a second. */

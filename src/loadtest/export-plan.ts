@@ -1,6 +1,7 @@
 /** What all writers of other tools' files share: the checked scenario, the text at the top, how much to allow at once. */
-import { peakOf, segmentsOf } from './export-rates.ts';
+
 import type { Scenario } from './scenario.ts';
+import { peakOf, segmentsOf } from './segments.ts';
 
 const LINE_WIDTH = 110;
 /** What a call is allowed to take before those that are due wait for a free connection, seconds. */

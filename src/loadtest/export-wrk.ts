@@ -1,8 +1,8 @@
 /** A scenario as a script for wrk, which knows no rates: the script holds each connection back until a call is due. */
 import type { ExportedFile } from './export.ts';
 import { apiCalls, atOnce, DECLINED, ExportError, fileName, heading, type Plan } from './export-plan.ts';
-import { secondsOf, segmentsOf } from './export-rates.ts';
 import type { Scenario, Step } from './scenario.ts';
+import { secondsOf, segmentsOf } from './segments.ts';
 
 /** For the answers to what was sent last; wrk forgets what is unanswered when its time is up. */
 const ANSWERS_SECONDS = 5;

@@ -3,6 +3,7 @@ import { toJMeter } from './export-jmeter.ts';
 import { toK6 } from './export-k6.ts';
 import { ExportError, type Plan } from './export-plan.ts';
 import { toWrk } from './export-wrk.ts';
+import { scaleOpen } from './profile.ts';
 import { operationOf, type Scenario, scenarioSchema } from './scenario.ts';
 
 export const EXPORT_TOOLS = ['k6', 'jmeter', 'wrk'] as const;
@@ -74,18 +75,6 @@ function weightOf(journeys: Scenario['journeys']): number {
 
 function scaled(profile: Scenario['profile'], share: number): Scenario['profile'] {
   if (share === 1) return profile;
-  switch (profile.kind) {
-    case 'constant':
-      return { ...profile, perSecond: profile.perSecond * share };
-    case 'ramp':
-      return { ...profile, from: profile.from * share, to: profile.to * share };
-    case 'steps':
-      return { ...profile, steps: profile.steps.map((step) => ({ ...step, perSecond: step.perSecond * share })) };
-    case 'spike':
-      return { ...profile, base: profile.base * share, peak: profile.peak * share };
-    case 'recorded':
-      return { ...profile, rates: profile.rates.map((rate) => rate * share) };
-    case 'closed':
-      return { ...profile, users: Math.max(1, Math.round(profile.users * share)) };
-  }
+  if (profile.kind === 'closed') return { ...profile, users: Math.max(1, Math.round(profile.users * share)) };
+  return scaleOpen(profile, share, 1);
 }

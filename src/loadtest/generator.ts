@@ -8,11 +8,12 @@ import { WeightedChoice, zipfWeights } from './choice.ts';
 import { HttpSender } from './http-sender.ts';
 import type { Ended, FromGenerator, GeneratorPlan } from './messages.ts';
 import { type Told, told } from './outcome.ts';
-import { arrivalsOf, type OpenProfile, secondsOf } from './profile.ts';
+import { arrivalsOf, secondsOf } from './profile.ts';
 import { QueueSender } from './queue-sender.ts';
 import { Random } from './random.ts';
 import { Recorder } from './recorder.ts';
 import type { Operation, Scenario } from './scenario.ts';
+import type { OpenProfile } from './segments.ts';
 import { Settling } from './settling.ts';
 import { type ReadyCall, User } from './user.ts';
 

@@ -2,8 +2,7 @@
 import { z } from 'zod';
 import type { Random } from './random.ts';
 import { type Profile, profileSchema, type Scenario } from './scenario.ts';
-
-export type OpenProfile = Exclude<Profile, { kind: 'closed' }>;
+import { arrivalTimes, type OpenProfile, piecesOf, segmentsOf } from './segments.ts';
 
 export interface Point {
   /** Seconds since the beginning. */
@@ -14,34 +13,8 @@ export interface Point {
 
 /** Two points at one time are a jump. */
 export function pointsOf(profile: OpenProfile): Point[] {
-  switch (profile.kind) {
-    case 'constant':
-      return lines([{ from: profile.perSecond, to: profile.perSecond, seconds: profile.seconds }]);
-    case 'ramp':
-      return lines([profile]);
-    case 'steps':
-      return lines(profile.steps.map(({ perSecond, seconds }) => ({ from: perSecond, to: perSecond, seconds })));
-    case 'spike': {
-      const { base, peak, before, rise, hold, fall, after } = profile;
-      return lines([
-        { from: base, to: base, seconds: before },
-        { from: base, to: peak, seconds: rise },
-        { from: peak, to: peak, seconds: hold },
-        { from: peak, to: base, seconds: fall },
-        { from: base, to: base, seconds: after },
-      ]);
-    }
-    case 'recorded': {
-      const { rates, seconds } = profile;
-      const length = seconds / (rates.length - 1);
-      return lines(rates.slice(1).map((to, index) => ({ from: rates[index]!, to, seconds: length })));
-    }
-  }
-}
-
-function lines(pieces: readonly { from: number; to: number; seconds: number }[]): Point[] {
   let at = 0;
-  return pieces.flatMap(({ from, to, seconds }) => {
+  return piecesOf(profile).flatMap(({ from, to, seconds }) => {
     const began = at;
     at += seconds;
     return [
@@ -85,7 +58,8 @@ function checked(profile: Profile): Profile {
   return data;
 }
 
-function scaleOpen(profile: OpenProfile, rate: number, time: number): OpenProfile {
+/** With its rates, and its time, multiplied. */
+export function scaleOpen(profile: OpenProfile, rate: number, time: number): OpenProfile {
   switch (profile.kind) {
     case 'constant':
       return { ...profile, perSecond: profile.perSecond * rate, seconds: profile.seconds * time };
@@ -113,33 +87,13 @@ function scaleOpen(profile: OpenProfile, rate: number, time: number): OpenProfil
  * When one of several generators is to begin its journeys, seconds since the beginning, in order. Together they make the
  * rates of the profile: independent users by thinning the steps of a Poisson process, paced ones by taking turns.
  */
-export function* arrivalsOf(
+export function arrivalsOf(
   { profile, arrivals }: { readonly profile: OpenProfile; readonly arrivals: Scenario['arrivals'] },
   { index, of }: { readonly index: number; readonly of: number },
   random: Random,
 ): Generator<number> {
-  const points = pointsOf(profile);
-  const paced = () => of;
-  const poisson = () => random.exponential(of);
-  const step = arrivals === 'paced' ? paced : poisson;
-  // How many arrivals of all generators are due before this one.
-  let wanted = arrivals === 'paced' ? index : step();
-  let before = 0;
-  for (let piece = 1; piece < points.length; piece++) {
-    const [from, to] = [points[piece - 1]!, points[piece]!];
-    const seconds = to.at - from.at;
-    const area = (seconds * (from.rate + to.rate)) / 2;
-    for (; wanted < before + area; wanted += step())
-      yield from.at + timeTo(wanted - before, from.rate, to.rate, seconds);
-    before += area;
-  }
-}
-
-/** After how many seconds so many have arrived, when the rate goes from one to another within `seconds`. */
-function timeTo(count: number, from: number, to: number, seconds: number): number {
-  // At a rate of 0 the solution below is 0 by 0.
-  if (count === 0) return 0;
-  const slope = (to - from) / seconds;
-  // Of the two forms of the solution the one that takes no difference of nearly equal numbers.
-  return (2 * count) / (from + Math.sqrt(Math.max(0, from * from + 2 * slope * count)));
+  const step = arrivals === 'paced' ? () => of : () => random.exponential(of);
+  // How many arrivals of all generators are due before the first of this one.
+  const first = arrivals === 'paced' ? index : step();
+  return arrivalTimes(segmentsOf(profile), first, step);
 }

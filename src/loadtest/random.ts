@@ -1,5 +1,20 @@
 /** Numbers by a seed: the same seed, the same users. */
 
+/** The next number, from 0 to below 1. */
+export type RandomShare = () => number;
+
+/** One stream of numbers (mulberry32): 32 bits of state are plenty for values that nobody must guess. */
+export function seeded(seed: number): RandomShare {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Numbers of one of many streams of a seed. */
 export class Random {
   #a: number;
   #b: number;

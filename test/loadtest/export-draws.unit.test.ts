@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooser, drawAmount, drawThink, seeded, zipfWeights } from '../../src/loadtest/export-draws.ts';
+import { zipfWeights } from '../../src/loadtest/choice.ts';
+import { chooser, drawAmount, drawThink } from '../../src/loadtest/export-draws.ts';
+import { seeded } from '../../src/loadtest/random.ts';
 import { countsOf, expectShares } from './support/calls.ts';
 
 const DRAWS = 20_000;

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { SaxesParser } from 'saxes';
 import { describe, expect, it } from 'vitest';
+import { zipfWeights } from '../../src/loadtest/choice.ts';
 import { exportScenario } from '../../src/loadtest/export.ts';
-import { zipfWeights } from '../../src/loadtest/export-draws.ts';
-import { arrivalTimes, segmentsOf } from '../../src/loadtest/export-rates.ts';
 import type { Scenario } from '../../src/loadtest/scenario.ts';
+import { arrivalTimes, segmentsOf } from '../../src/loadtest/segments.ts';
 import { countsOf, expectAcceptable, expectShares, type SentCall } from './support/calls.ts';
 import { AMOUNT, aScenario, EVERY_STEP, openProfile, TARGET } from './support/scenarios.ts';
 

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { zipfWeights } from '../../src/loadtest/choice.ts';
 import { exportScenario } from '../../src/loadtest/export.ts';
-import { zipfWeights } from '../../src/loadtest/export-draws.ts';
-import { arrivalsOf, secondsOf, segmentsOf } from '../../src/loadtest/export-rates.ts';
 import type { Scenario } from '../../src/loadtest/scenario.ts';
+import { arrivalsOf, secondsOf, segmentsOf } from '../../src/loadtest/segments.ts';
 import { countsOf, expectAcceptable, expectShares } from './support/calls.ts';
 import { runK6Script } from './support/k6-script.ts';
 import { AMOUNT, aScenario, EVERY_STEP, openProfile, TARGET } from './support/scenarios.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { zipfWeights } from '../../src/loadtest/choice.ts';
 import { exportScenario } from '../../src/loadtest/export.ts';
-import { zipfWeights } from '../../src/loadtest/export-draws.ts';
-import { arrivalsOf, arrivalTimes, segmentsOf } from '../../src/loadtest/export-rates.ts';
 import type { Scenario, ScenarioInput } from '../../src/loadtest/scenario.ts';
+import { arrivalsOf, arrivalTimes, segmentsOf } from '../../src/loadtest/segments.ts';
 import { countsOf, expectAcceptable, expectShares } from './support/calls.ts';
 import { AMOUNT, aScenario, TARGET } from './support/scenarios.ts';
 import { runWrkScript } from './support/wrk-script.ts';

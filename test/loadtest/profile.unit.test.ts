@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { arrivalsOf, type OpenProfile, peakOf, pointsOf, scaled, secondsOf } from '../../src/loadtest/profile.ts';
+import { arrivalsOf, peakOf, pointsOf, scaled, secondsOf } from '../../src/loadtest/profile.ts';
 import { Random } from '../../src/loadtest/random.ts';
 import type { Scenario } from '../../src/loadtest/scenario.ts';
+import type { OpenProfile } from '../../src/loadtest/segments.ts';
 import { scenarioOf } from './support/scenario-of.ts';
 
 const rate = fc.oneof(fc.constant(0), fc.double({ min: 0.1, max: 60, noNaN: true }));

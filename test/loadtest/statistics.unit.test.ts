@@ -1,16 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { callsOf, denseQuantileMs, merged, quantileMs } from '../../src/loadtest/distribution.ts';
+import { seeded } from '../../src/loadtest/random.ts';
 import { bucketFrom, bucketOf } from '../../src/loadtest/result.ts';
-import {
-  blockLength,
-  holm,
-  inferenceOf,
-  randomOf,
-  studentReach,
-  studentTwoSided,
-  welch,
-} from '../../src/loadtest/statistics.ts';
+import { blockLength, holm, inferenceOf, studentReach, studentTwoSided, welch } from '../../src/loadtest/statistics.ts';
 
 const shares = fc.double({ min: 0, max: 1, noNaN: true });
 
@@ -72,7 +65,7 @@ describe("Holm's correction", () => {
 
 describe('the length of blocks', () => {
   function drifting(likeness: number, seed: number): number[] {
-    const random = randomOf(seed);
+    const random = seeded(seed);
     let level = 0;
     return Array.from({ length: 400 }, () => {
       level = likeness * level + random() - 0.5;

@@ -1,5 +1,6 @@
 /** Runs as a load test might answer them, from a seed: latencies whose level drifts, errors in bursts, all that reports show. */
 import { callsOf, type Latencies, merged, quantileMs } from '../../../src/loadtest/distribution.ts';
+import { seeded } from '../../../src/loadtest/random.ts';
 import {
   bucketOf,
   type Counts,
@@ -11,7 +12,6 @@ import {
   type SecondResult,
 } from '../../../src/loadtest/result.ts';
 import { type Operation, type Scenario, scenarioSchema } from '../../../src/loadtest/scenario.ts';
-import { randomOf } from '../../../src/loadtest/statistics.ts';
 
 export interface Simulated {
   readonly seed: number;
@@ -113,7 +113,7 @@ export function simulatedRun(simulated: Simulated): RunResult {
 function timelineOf(simulated: Simulated): SecondResult[] {
   const { seed, seconds = 60, perSecond = 200, medianMs = 4, factor = 1, tailFactor = 1 } = simulated;
   const { likeness = 0.6, drift = 0.05, runSpread = 0, errorShare = 0, shape = () => 1 } = simulated;
-  const random = randomOf(seed);
+  const random = seeded(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const fresh = drift * Math.sqrt(1 - likeness ** 2);
   const run = runSpread * normal();
@@ -161,7 +161,7 @@ function operationsOf(counts: Counts, latencies: Latencies): OperationResult[] {
 }
 
 function resourcesOf({ seed }: Simulated, timeline: readonly SecondResult[]): ResourceSeries[] {
-  const random = randomOf(seed + 1);
+  const random = seeded(seed + 1);
   const series = (of: string, name: string, unit: ResourceSeries['unit'], around: number): ResourceSeries => {
     const points = timeline.map(({ at }) => [at, around * (0.8 + 0.4 * random())] as const);
     return { of, name, unit, points };

@@ -1,13 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  arrivalsOf,
-  arrivalTimes,
-  peakOf,
-  type Segment,
-  secondsOf,
-  segmentsOf,
-} from '../../src/loadtest/export-rates.ts';
+import { arrivalsOf, arrivalTimes, peakOf, type Segment, secondsOf, segmentsOf } from '../../src/loadtest/segments.ts';
 import { openProfile } from './support/scenarios.ts';
 
 describe('rates over time', () => {

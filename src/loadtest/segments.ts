@@ -12,10 +12,11 @@ export interface Segment {
 
 /** The whole run, in order; those without any length left out. */
 export function segmentsOf(profile: OpenProfile): Segment[] {
-  return allSegments(profile).filter(({ seconds }) => seconds > 0);
+  return piecesOf(profile).filter(({ seconds }) => seconds > 0);
 }
 
-function allSegments(profile: OpenProfile): Segment[] {
+/** The same, and those without any length: at each of these the rate jumps. */
+export function piecesOf(profile: OpenProfile): Segment[] {
   switch (profile.kind) {
     case 'constant':
       return [{ from: profile.perSecond, to: profile.perSecond, seconds: profile.seconds }];
@@ -75,6 +76,7 @@ export function* arrivalTimes(segments: readonly Segment[], first: number, dista
 
 /** Seconds into a segment until so many have arrived; in a form that stays exact for a rate that does not change. */
 function timeWithin({ from, to, seconds }: Segment, arrived: number): number {
+  // At a rate of 0 the solution below is 0 by 0.
   if (arrived === 0) return 0;
   const slope = (to - from) / seconds;
   return (2 * arrived) / (from + Math.sqrt(Math.max(0, from * from + 2 * slope * arrived)));
