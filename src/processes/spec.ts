@@ -1,0 +1,158 @@
+/** What is to run: the specification of one process, as it is written down and as it is kept in ZooKeeper. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { artifactRef } from '../artifacts/artifact.ts';
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
+
+/** A count of bytes, or a text such as 256MiB. */
+const bytes = z
+  .union([z.number().int().positive(), z.string().regex(/^\d{1,9}(\.\d{1,3})?(KiB|MiB|GiB|TiB)$/)], {
+    error: 'must be a number of bytes, or such as 256MiB or 1.5GiB',
+  })
+  .transform((value) => {
+    if (typeof value === 'number') return value;
+    const [, count, unit] = /^([\d.]+)(\w+)$/.exec(value)!;
+    return Math.round(Number(count) * UNITS[unit!]!);
+  })
+  .refine(Number.isSafeInteger, 'is too large');
+
+/** Seconds, or a text such as 500ms, 30s, 5m, 1h. */
+const seconds = (min: number, max: number) =>
+  z
+    .union([z.number(), z.string().regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h)$/)], {
+      error: 'must be a number of seconds, or such as 500ms, 30s or 5m',
+    })
+    .transform((value) => {
+      if (typeof value === 'number') return value;
+      const [, count, unit] = /^([\d.]+)(\w+)$/.exec(value)!;
+      return Number(count) * SECONDS[unit!]!;
+    })
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max} seconds`);
+
+/** Without a NUL, which no program can be given. */
+const argument = z
+  .string()
+  .max(32_768)
+  .regex(/^[^\0]*$/, 'must hold no NUL');
+const command = z.array(argument).min(1).max(1_000);
+const PORT_NAME = /^[a-z][a-z0-9_]{0,31}$/;
+const portName = z.string().regex(PORT_NAME, 'must be a-z, 0-9 and _, beginning with a letter');
+
+const health = z
+  .strictObject({
+    /** GET of this path answers 2xx. */
+    http: z.string().startsWith('/').optional(),
+    /** This port is asked, or takes a connection when there is neither a path nor a command. */
+    port: portName.optional(),
+    /** This command ends with 0. */
+    command: command.optional(),
+    every: seconds(0.05, 3_600).default(2),
+    timeout: seconds(0.05, 600).default(2),
+    /** So many in a row, and a process that was healthy is restarted. */
+    failures: z.number().int().min(1).max(100).default(3),
+    /** So long it may take until it is healthy for the first time. */
+    startup: seconds(0.1, 3_600).default(60),
+  })
+  .refine(
+    ({ command, port }) => (command === undefined) !== (port === undefined),
+    'must have either a port or a command',
+  )
+  .refine(({ http, port }) => http === undefined || port !== undefined, 'must name the port to be asked');
+
+/** All of a process but where it runs. */
+export const processTemplate = z.strictObject({
+  artifact: artifactRef,
+  /**
+   * Program and arguments, run in the unpacked artifact. `${port.<name>}`, `${artifact}` (its folder), `${work}` (a folder
+   * of the process's own that outlives it), `${coordinate}`, `${instance}`, `${host}` and `${zookeeper}` are replaced, also
+   * in `env`, `before` and `after`.
+   */
+  command,
+  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), argument).default({}),
+  /** By name; null: the agent chooses a free one. Also in the environment, as `PORT_<NAME>`. */
+  ports: z.record(portName, z.number().int().min(1).max(65_535).nullable()).default({}),
+  /** Its name or number; null: whoever the agent is, which must not be root, unless that is allowed. */
+  user: z
+    .union([
+      z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/),
+      z
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 31),
+    ])
+    .nullable()
+    .default(null),
+  limits: z
+    .strictObject({
+      /** Bytes. */
+      memory: bytes.optional(),
+      /** Cores, such as 0.5. */
+      cpu: z.number().min(0.01).max(1_024).optional(),
+      /** Open files of each process. */
+      files: z.number().int().min(16).max(10_000_000).optional(),
+    })
+    .default({}),
+  /** What it is expected to use, in bytes: under memory pressure, who uses more is ended first. */
+  memory: z.strictObject({ expected: bytes.optional(), peak: bytes.optional() }).default({}),
+  /** Who is worth least is ended first. */
+  value: z.number().int().min(0).max(1_000).default(100),
+  restart: z
+    .strictObject({
+      /** So many times within `period`, and it is left alone until somebody says otherwise. */
+      max: z.number().int().min(0).max(1_000).default(5),
+      period: seconds(1, 86_400).default(300),
+      /** Before the first restart; twice as long before each further one, up to `ceiling`. */
+      backoff: seconds(0.05, 3_600).default(1),
+      ceiling: seconds(0.05, 3_600).default(30),
+    })
+    .prefault({}),
+  health: health.nullable().default(null),
+  /** Run to its end before the process is started; ends with 0, or that counts as a failed start. */
+  before: command.nullable().default(null),
+  /** Run before the process is told to end. */
+  after: command.nullable().default(null),
+  /** How long `before` and `after` may each take. */
+  patience: seconds(0.1, 3_600).default(60),
+  /** Between TERM and KILL. */
+  grace: seconds(0, 3_600).default(15),
+  /** Who claims the coordinate in Cloudname, and publishes the endpoints: the agent, or the process itself. */
+  claim: z.enum(['agent', 'process']).default('agent'),
+  /** What becomes of it when its host may have lost its place in ZooKeeper, so that it may be started elsewhere. */
+  cutoff: z.enum(['run', 'kill']).default('run'),
+  /** `roll`: a new version is healthy before the old one ends. `replace`: the old one ends first. */
+  update: z.enum(['roll', 'replace']).default('roll'),
+});
+
+export type ProcessTemplate = Readonly<z.infer<typeof processTemplate>>;
+
+/** One process. What is parsed can be written as JSON, and parsed again to the same. */
+export const processSpec = processTemplate.extend({
+  /** `instance.service.user.cell` */
+  coordinate: z.string(),
+  /** False: it is known here, and does not run. */
+  run: z.boolean().default(true),
+  /** Another number is another specification: it is rolled, or replaced, though nothing else changed. */
+  revision: z.number().int().min(0).default(0),
+});
+
+export type ProcessSpec = Readonly<z.infer<typeof processSpec>>;
+
+/** Which specification it is, whether it is to run or not: 16 hex digits. */
+export function specHash({ run: _, ...spec }: ProcessSpec): string {
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(spec)))
+    .digest('hex')
+    .slice(0, 16);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(
+    members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]),
+  );
+}
