@@ -1,5 +1,6 @@
 /** One life of a process, from its start to its end, as the agent sees it. */
 import type { Readable } from 'node:stream';
+import type { ProcessSpec } from './spec.ts';
 import type { Log } from './types.ts';
 
 /** What is started, with everything filled in. */
@@ -7,8 +8,8 @@ export interface RunPlan {
   readonly coordinate: string;
   /** Names this life among those of the coordinate: letters and digits. */
   readonly run: string;
-  readonly artifact: string;
-  readonly spec: string;
+  /** What it is made from; kept for the agent that adopts it. */
+  readonly source: ProcessSpec;
   /** Program and arguments. */
   readonly command: readonly string[];
   /** All of its environment: nothing of the agent's is added. */
@@ -17,8 +18,8 @@ export interface RunPlan {
   readonly user: { readonly uid: number; readonly gid: number } | null;
   readonly ports: Readonly<Record<string, number>>;
   readonly limits: { readonly memory?: number; readonly cpu?: number; readonly files?: number };
-  /** It is killed when its lease is not renewed in time. */
-  readonly isLeased: boolean;
+  /** Ms for which it may run, from its start on, unless the lease is renewed; null: it needs none. */
+  readonly leaseMs: number | null;
   readonly graceMs: number;
 }
 
