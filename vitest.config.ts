@@ -5,7 +5,7 @@ const MEASURING = ['test/ladder/planted.test.ts', 'test/loadtest/other-tools.tes
 
 /**
  * `*.unit.test.ts` need no servers; every other `*.test.ts` gets a real replica set, shared by the whole run and
- * started only when such a test is run; tests of Cloudname get a real ZooKeeper instead. Fault tests start their own, as
+ * started only when such a test is run; tests of Cloudname and Nodee get a real ZooKeeper instead. Fault tests start their own, as
  * they kill its members.
  */
 export default defineConfig({
@@ -20,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.unit.test.ts', 'test/cloudname/**', 'test/cluster/**', ...MEASURING],
+          exclude: ['test/**/*.unit.test.ts', 'test/cloudname/**', 'test/cluster/**', 'test/nodee/**', ...MEASURING],
           globalSetup: ['test/support/global-setup.ts'],
         },
       },
@@ -39,6 +39,15 @@ export default defineConfig({
         test: {
           name: 'cloudname',
           include: ['test/cloudname/**/*.test.ts'],
+          exclude: ['test/**/*.unit.test.ts'],
+          globalSetup: ['test/support/global-setup-zookeeper.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'nodee',
+          include: ['test/nodee/**/*.test.ts'],
           exclude: ['test/**/*.unit.test.ts'],
           globalSetup: ['test/support/global-setup-zookeeper.ts'],
         },
