@@ -87,7 +87,7 @@ export class Cloudname {
   }
 
   /** See {@link setConfig}. */
-  setConfig(coordinate: Coordinate, text: string, old: string | null): Promise<number> {
+  setConfig(coordinate: Coordinate, text: string, old: string | number | null): Promise<number> {
     return setConfig(this.session, coordinate, text, old);
   }
 

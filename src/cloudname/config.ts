@@ -28,8 +28,8 @@ export async function getConfig(session: Session, coordinate: Coordinate): Promi
 }
 
 /**
- * @param old What the caller takes the configuration for: it is only replaced if that is right. Null: replaced whatever
- *   it is.
+ * @param old What the caller takes the configuration for, its text or its version: it is only replaced if that is right.
+ *   Null: replaced whatever it is.
  * @returns The new version.
  * @throws CloudnameError `config_conflict`, `coordinate_missing` or `too_large`
  */
@@ -37,15 +37,15 @@ export async function setConfig(
   session: Session,
   coordinate: Coordinate,
   text: string,
-  old: string | null,
+  old: string | number | null,
 ): Promise<number> {
   const data = Buffer.from(text);
   if (data.length > CONFIG_BYTES_MAX) {
     const message = `the configuration has ${data.length} bytes; ${CONFIG_BYTES_MAX} at most can be kept`;
     throw new CloudnameError('too_large', message);
   }
-  let version = ANY_VERSION;
-  if (old !== null) {
+  let version = typeof old === 'number' ? old : ANY_VERSION;
+  if (typeof old === 'string') {
     const present = await getConfig(session, coordinate);
     if (present.text !== old) throw conflict(coordinate);
     version = present.version;

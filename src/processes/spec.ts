@@ -6,11 +6,12 @@ import { artifactRef } from '../artifacts/artifact.ts';
 const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
 
+const BYTES = 'must be a number of bytes, or such as 256MiB or 1.5GiB';
+const DURATION = 'must be a number of seconds, or such as 500ms, 30s or 5m';
+
 /** A count of bytes, or a text such as 256MiB. */
 const bytes = z
-  .union([z.number().int().positive(), z.string().regex(/^\d{1,9}(\.\d{1,3})?(KiB|MiB|GiB|TiB)$/)], {
-    error: 'must be a number of bytes, or such as 256MiB or 1.5GiB',
-  })
+  .union([z.number().int().positive(), z.string().regex(/^\d{1,9}(\.\d{1,3})?(KiB|MiB|GiB|TiB)$/, BYTES)], BYTES)
   .transform((value) => {
     if (typeof value === 'number') return value;
     const [, count, unit] = /^([\d.]+)(\w+)$/.exec(value)!;
@@ -19,11 +20,9 @@ const bytes = z
   .refine(Number.isSafeInteger, 'is too large');
 
 /** Seconds, or a text such as 500ms, 30s, 5m, 1h. */
-const seconds = (min: number, max: number) =>
+export const seconds = (min: number, max: number) =>
   z
-    .union([z.number(), z.string().regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h)$/)], {
-      error: 'must be a number of seconds, or such as 500ms, 30s or 5m',
-    })
+    .union([z.number(), z.string().regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h)$/, DURATION)], DURATION)
     .transform((value) => {
       if (typeof value === 'number') return value;
       const [, count, unit] = /^([\d.]+)(\w+)$/.exec(value)!;

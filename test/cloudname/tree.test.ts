@@ -83,6 +83,8 @@ describe('a configuration', () => {
     const cloudname = await namespace.open();
     expect(await cloudname.setConfig(at, 'a', null)).toBe(1);
     expect(await cloudname.setConfig(at, 'b', 'a')).toBe(2);
+    await expect(cloudname.setConfig(at, 'c', 1)).rejects.toMatchObject({ code: 'config_conflict' });
+    expect(await cloudname.setConfig(at, 'b', 2)).toBe(3);
     await expect(cloudname.setConfig(at, 'c', 'a')).rejects.toMatchObject({ code: 'config_conflict' });
     await expect(cloudname.setConfig(at, 'x'.repeat(1_000_001), null)).rejects.toMatchObject({ code: 'too_large' });
     expect(await cloudname.getConfig(at)).toEqual({ text: 'b', version: 2 });

@@ -1,0 +1,282 @@
+/** Commands that change what is wanted of a fleet, and follow it until it is so. */
+import { readFile, stat } from 'node:fs/promises';
+import { createInterface } from 'node:readline/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { parse as parseYaml } from 'yaml';
+import type { Cloudname } from '../cloudname/cloudname.ts';
+import { Coordinate } from '../cloudname/coordinate.ts';
+import { CloudnameError, isCloudnameError } from '../cloudname/errors.ts';
+import { renderJson } from '../resources/text.ts';
+import {
+  type FleetFile,
+  type FleetName,
+  type FleetState,
+  fleetCoordinate,
+  fleetFile,
+  type KeptService,
+  type Outcome,
+  parseFleetState,
+  problemsOf,
+  wantedOf,
+} from './fleet.ts';
+import { seeHosts } from './hosts.ts';
+import type { HostView } from './placement.ts';
+import { type Change, planOf, renderPlan } from './plan.ts';
+import { nextStep } from './rollout.ts';
+
+/** 0: it is as wanted. 1: it is not, or was refused. 2: it could not run. */
+const EXIT = { ok: 0, not: 1 } as const;
+const FILE_BYTES_MAX = 1_000_000;
+const LOOK_MS = 300;
+const WAIT_SECONDS = 600;
+const TRIES_MAX = 5;
+
+export interface FleetParts {
+  readonly actor: () => string;
+  withFleet(run: (cloudname: Cloudname, fleet: FleetName) => Promise<number>): Promise<void>;
+}
+
+interface Flags {
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly wait: boolean;
+  readonly timeout: number;
+  readonly json?: boolean;
+}
+
+export function fleetCommands(parts: FleetParts): Command[] {
+  const make = (usage: string, about: string) =>
+    new Command(usage.split(' ')[0])
+      .arguments(usage.slice(usage.indexOf(' ') + 1))
+      .description(about)
+      .option('--no-wait', 'end when it is written down, without following it')
+      .option('--timeout <seconds>', 'how long it is followed', wholeSeconds, WAIT_SECONDS)
+      .option('--json', 'answer as JSON');
+  const apply = make(
+    'apply <file>',
+    'move the fleet to what a file describes (- is standard input), showing the plan first',
+  )
+    .option('--yes', 'without asking')
+    .option('--dry-run', 'show the plan only; exit 1 when something would change')
+    .action((file: string, flags: Flags) =>
+      parts.withFleet(async (cloudname, fleet) => {
+        const described = parseFleetFile(await readFleetFile(file));
+        return applyFile(new Fleet(cloudname, fleet, parts.actor()), described, flags);
+      }),
+    );
+  const changing = (usage: string, about: string, change: (names: readonly string[]) => Alteration) =>
+    make(usage, about).action((names: string[], flags: Flags) =>
+      parts.withFleet((cloudname, fleet) => alter(new Fleet(cloudname, fleet, parts.actor()), change(names), flags)),
+    );
+  return [
+    apply,
+    changing('stop <coordinates...>', 'end these, and keep them ended until `start`', stopped(true)),
+    changing('start <coordinates...>', 'start what `stop` ended', stopped(false)),
+    changing('roll <coordinates...>', 'put a new process in the place of each, one after the other', rolled),
+    changing('drain <hosts...>', 'move everything off these hosts, and nothing onto them', drained(true)),
+    changing('undrain <hosts...>', 'let these hosts be used again', drained(false)),
+  ];
+}
+
+type Alteration = (state: FleetState, fleet: FleetName) => FleetState;
+
+const stopped =
+  (isStopped: boolean) =>
+  (names: readonly string[]): Alteration =>
+  (state, fleet) => {
+    const coordinates = known(state, fleet, names);
+    const others = state.stopped.filter((each) => !coordinates.includes(each));
+    return { ...state, stopped: isStopped ? [...others, ...coordinates] : others };
+  };
+
+function rolled(names: readonly string[]): Alteration {
+  return (state, fleet) => {
+    const next = known(state, fleet, names).map((each) => [each, (state.revisions[each] ?? 0) + 1]);
+    return { ...state, revisions: { ...state.revisions, ...Object.fromEntries(next) } };
+  };
+}
+
+const drained =
+  (isDrained: boolean) =>
+  (hosts: readonly string[]): Alteration =>
+  (state) => {
+    const others = state.drained.filter((each) => !hosts.includes(each));
+    return { ...state, drained: isDrained ? [...others, ...hosts] : others };
+  };
+
+function known(state: FleetState, fleet: FleetName, names: readonly string[]): string[] {
+  const wanted = wantedOf(state, fleet);
+  return names.map((name) => {
+    const coordinate = String(Coordinate.parse(name));
+    if (wanted.has(coordinate)) return coordinate;
+    throw new CloudnameError('coordinate_missing', `the fleet has no ${coordinate}; see \`kvitt nodee status\``);
+  });
+}
+
+async function readFleetFile(file: string): Promise<string> {
+  if (file === '-') return readAll(process.stdin);
+  const { size } = await stat(file);
+  if (size > FILE_BYTES_MAX) throw new Error(`${file} has ${size} bytes; a fleet has ${FILE_BYTES_MAX} at most`);
+  return readFile(file, 'utf8');
+}
+
+/** @throws Error that names everything that is wrong with it */
+export function parseFleetFile(text: string): FleetFile {
+  const parsed = fleetFile.safeParse(parseYaml(text));
+  if (parsed.success) return parsed.data;
+  throw new Error(`The fleet is described wrongly; nothing was changed.\n${problemsOf(parsed.error)}`);
+}
+
+/** The fleet that a file describes, in the place of the present one. */
+export function described(state: FleetState, { replace_after, services: wanted }: FleetFile): FleetState {
+  const services: Record<string, KeptService> = {};
+  const previous: Record<string, KeptService> = {};
+  const outcomes: Record<string, Outcome> = {};
+  for (const [name, definition] of Object.entries(wanted)) {
+    const before = state.services[name];
+    const hasFailed = state.outcomes[name] !== undefined;
+    const revision = hasFailed ? state.generation + 1 : (before?.revision ?? 0);
+    const after = { ...definition, revision };
+    // What is described as it is stays, also after a change that was rolled back.
+    const isSame = before !== undefined && isEqual(before, { ...after, revision: before.revision });
+    const isBroken = state.outcomes[name]?.result === 'failed';
+    services[name] = isSame && !isBroken ? before : after;
+    // A change on the way to another one goes back to before the first, and nothing goes back to what never ran.
+    const back = state.previous[name] ?? (isSame || isBroken ? undefined : before);
+    if (back !== undefined && !isEqual(back, services[name])) previous[name] = back;
+  }
+  return { ...state, replace_after, services, previous, outcomes };
+}
+
+function isEqual(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+async function applyFile(fleet: Fleet, file: FleetFile, flags: Flags): Promise<number> {
+  const { state, version } = await fleet.read();
+  const next = described(state, file);
+  const changes = planOf(next, fleet.name, await fleet.hosts());
+  const isSame = isEqual(next, state);
+  show(changes, flags);
+  if (flags.dryRun) return changes.length === 0 ? EXIT.ok : EXIT.not;
+  if (!isSame) {
+    if (!(await isAgreed(flags))) return EXIT.not;
+    await fleet.write(next, version);
+  }
+  return flags.wait ? fleet.follow(flags.timeout, Object.keys(file.services)) : EXIT.ok;
+}
+
+function show(changes: readonly Change[], { json }: Flags): void {
+  process.stdout.write(json ? renderJson(changes) : renderPlan(changes));
+}
+
+async function isAgreed({ yes }: Flags): Promise<boolean> {
+  if (yes) return true;
+  if (!process.stdin.isTTY) throw new Error('Nothing was changed: without a terminal to ask on, it needs --yes.');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question('Do this? [y/N] ');
+  lines.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+async function alter(fleet: Fleet, alteration: Alteration, flags: Flags): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    const { state, version } = await fleet.read();
+    const next = alteration(state, fleet.name);
+    const changes = planOf(next, fleet.name, await fleet.hosts());
+    try {
+      await fleet.write(next, version);
+      show(changes, flags);
+      return flags.wait ? await fleet.follow(flags.timeout, []) : EXIT.ok;
+    } catch (error) {
+      if (!isCloudnameError(error, 'config_conflict') || tries === TRIES_MAX) throw error;
+    }
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function wholeSeconds(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of seconds.');
+  return Number(text);
+}
+
+/** What is kept of a fleet, and what becomes of it. */
+class Fleet {
+  readonly #coordinate: Coordinate;
+
+  constructor(
+    readonly cloudname: Cloudname,
+    readonly name: FleetName,
+    readonly actor: string,
+  ) {
+    this.#coordinate = fleetCoordinate(name);
+  }
+
+  async read(): Promise<{ state: FleetState; version: number }> {
+    await this.cloudname.ensure(this.#coordinate);
+    const { text, version } = await this.cloudname.getConfig(this.#coordinate);
+    return { state: parseFleetState(text), version };
+  }
+
+  /** @throws CloudnameError `config_conflict` when somebody else wrote meanwhile */
+  async write(state: FleetState, version: number): Promise<void> {
+    const by = { generation: state.generation + 1, applied_by: this.actor, applied_at: new Date().toISOString() };
+    await this.cloudname.setConfig(this.#coordinate, JSON.stringify({ ...state, ...by }), version);
+  }
+
+  async hosts(): Promise<HostView[]> {
+    const seen = await seeHosts(this.cloudname, this.name);
+    return seen.map(({ coordinate, address, desired, report }) => {
+      return { coordinate, desired, report, lostMs: address === null ? 0 : null };
+    });
+  }
+
+  /** Tells what is still to be done each time that it changes. Answers the exit code. */
+  async follow(seconds: number, services: readonly string[]): Promise<number> {
+    const end = performance.now() + seconds * 1000;
+    let told = '';
+    for (;;) {
+      const { state } = await this.read();
+      const { pending } = nextStep(state, this.name, await this.hosts());
+      const failures = services.filter((service) => state.outcomes[service] !== undefined);
+      const lines = [...pending].map(([coordinate, why]) => `  ${coordinate} ${why}`);
+      const text = lines.join('\n');
+      if (text !== told && text !== '') say(text);
+      told = text;
+      if (pending.size === 0 || (failures.length > 0 && this.#isOnlyFailed(state, pending.keys(), failures))) {
+        return this.#conclude(state, failures);
+      }
+      if (performance.now() > end) {
+        say(`It is not done after ${seconds} s, and goes on; see \`kvitt nodee status\`.${await this.#leaderHint()}`);
+        return EXIT.not;
+      }
+      await sleep(LOOK_MS);
+    }
+  }
+
+  /** What failed without anything to go back to stays as it is. */
+  #isOnlyFailed(state: FleetState, pending: Iterable<string>, failures: readonly string[]): boolean {
+    const failed = new Set(failures.filter((service) => state.outcomes[service]!.result === 'failed'));
+    return [...pending].every((coordinate) => failed.has(Coordinate.parse(coordinate).service));
+  }
+
+  #conclude({ outcomes }: FleetState, failures: readonly string[]): number {
+    for (const service of failures) {
+      const { result, why } = outcomes[service]!;
+      const text = result === 'failed' ? 'could not be brought up' : 'was rolled back to what it was before';
+      say(`kvitt nodee: ${service} ${text}: ${why}`);
+    }
+    if (failures.length === 0) say('All is as wanted.');
+    return failures.length === 0 ? EXIT.ok : EXIT.not;
+  }
+
+  async #leaderHint(): Promise<string> {
+    const status = await this.cloudname.status(this.#coordinate).catch(() => null);
+    return status === null ? ' No agent leads the fleet: is one running?' : '';
+  }
+}

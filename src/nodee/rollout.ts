@@ -1,0 +1,161 @@
+/** One step of a fleet toward what is wanted of it, from what is seen now and nothing else. */
+import { type ProcessSpec, specHash } from '../processes/spec.ts';
+import type { ProcessReport } from '../processes/types.ts';
+import { type FleetName, type FleetState, type Wanted, wantedOf } from './fleet.ts';
+import { type HostView, type Placement, place, wants } from './placement.ts';
+import type { HostDesired } from './types.ts';
+
+export interface Step {
+  /** What is to be written, by coordinate of the agent: only hosts of which something else is wanted than before. */
+  readonly writes: ReadonlyMap<string, HostDesired>;
+  /** Services of which an instance refused what it should become, and why. */
+  readonly refusals: ReadonlyMap<string, string>;
+  /** Services all of whose instances are as wanted. */
+  readonly settled: ReadonlySet<string>;
+  /** Instances, by coordinate, with what they wait for; empty: all is as wanted. */
+  readonly pending: ReadonlyMap<string, string>;
+}
+
+/**
+ * - An instance that has no host gets one, as soon as no other host was told to run it, or still reports it.
+ * - Of a service that changes, one instance after the other is told so: the next one when the one before is healthy.
+ * - What is not wanted any more, or belongs elsewhere, is taken from its host.
+ *
+ * So nothing is remembered between steps, and whoever leads next goes on where the last one stopped.
+ */
+export function nextStep(state: FleetState, fleet: FleetName, hosts: readonly HostView[]): Step {
+  const wanted = wantedOf(state, fleet);
+  const scene = new Scene(wanted, hosts, place(state, wanted, hosts));
+  const turns = new Set([...servicesOf(wanted)].flatMap((service) => scene.turnsOf(service)));
+  const writes = new Map<string, HostDesired>();
+  for (const host of hosts) {
+    const before = host.desired?.processes ?? [];
+    const processes = scene.processesFor(host, turns);
+    if (areSame(before, processes)) continue;
+    writes.set(host.coordinate, { generation: state.generation, processes });
+  }
+  const pending = scene.pending();
+  const unsettled = new Set([...pending.keys()].map((coordinate) => wanted.get(coordinate)?.service));
+  const settled = new Set(Object.keys(state.services).filter((service) => !unsettled.has(service)));
+  return { writes, refusals: scene.refusals(), settled, pending };
+}
+
+function areSame(before: readonly ProcessSpec[], after: readonly ProcessSpec[]): boolean {
+  const mark = (spec: ProcessSpec) => `${specHash(spec)} ${spec.run}`;
+  return before.length === after.length && before.every((spec, index) => mark(spec) === mark(after[index]!));
+}
+
+function servicesOf(wanted: ReadonlyMap<string, Wanted>): Set<string> {
+  return new Set([...wanted.values()].map(({ service }) => service));
+}
+
+class Scene {
+  readonly #wanted: ReadonlyMap<string, Wanted>;
+  readonly #hosts: readonly HostView[];
+  readonly #placement: Placement;
+  /** What was last told to the host where an instance belongs. */
+  readonly #told = new Map<string, ProcessSpec>();
+  /** What that host says of it. */
+  readonly #reports = new Map<string, ProcessReport>();
+
+  constructor(wanted: ReadonlyMap<string, Wanted>, hosts: readonly HostView[], placement: Placement) {
+    this.#wanted = wanted;
+    this.#hosts = hosts;
+    this.#placement = placement;
+    for (const host of hosts) {
+      const isHere = ({ coordinate }: { coordinate: string }) => placement.get(coordinate) === host.coordinate;
+      for (const spec of host.desired?.processes.filter(isHere) ?? []) this.#told.set(spec.coordinate, spec);
+      for (const report of host.report?.processes.filter(isHere) ?? []) this.#reports.set(report.coordinate, report);
+    }
+  }
+
+  /** Instances of a service that are to change now. */
+  turnsOf(service: string): string[] {
+    const all = [...this.#wanted].filter(([, instance]) => instance.service === service);
+    const outdated = all.filter(([coordinate, { spec }]) => {
+      const told = this.#told.get(coordinate);
+      return told !== undefined && specHash(told) !== specHash(spec);
+    });
+    // What does not run loses nothing by changing at once.
+    const idle = outdated.filter(([, { spec }]) => !spec.run);
+    const running = outdated.filter(([, { spec }]) => spec.run);
+    const isUnderWay = all.some(([coordinate, { spec }]) => {
+      const told = this.#told.get(coordinate);
+      return told !== undefined && specHash(told) === specHash(spec) && !this.#isDone(coordinate, spec);
+    });
+    // What is broken already goes first: it has nothing to lose, and may be what the change is for.
+    const [next] = isUnderWay ? [] : running.sort((a, b) => this.#health(a[0]) - this.#health(b[0]));
+    return [...idle, ...(next === undefined ? [] : [next])].map(([coordinate]) => coordinate);
+  }
+
+  processesFor(host: HostView, turns: ReadonlySet<string>): ProcessSpec[] {
+    const processes: ProcessSpec[] = [];
+    for (const [coordinate, { spec }] of this.#wanted) {
+      if (this.#placement.get(coordinate) !== host.coordinate) continue;
+      const told = this.#told.get(coordinate);
+      if (told === undefined) {
+        if (!this.#isElsewhere(coordinate, host)) processes.push(spec);
+      } else if (turns.has(coordinate)) processes.push(spec);
+      else processes.push({ ...told, run: spec.run });
+    }
+    return processes;
+  }
+
+  refusals(): Map<string, string> {
+    const refusals = new Map<string, string>();
+    for (const [coordinate, { service, spec }] of this.#wanted) {
+      const report = this.#reports.get(coordinate);
+      const told = this.#told.get(coordinate);
+      if (report?.refused !== specHash(spec) || told === undefined || specHash(told) !== specHash(spec)) continue;
+      refusals.set(service, `${coordinate}: ${report.message}`);
+    }
+    return refusals;
+  }
+
+  pending(): Map<string, string> {
+    const pending = new Map<string, string>();
+    for (const [coordinate, { spec }] of this.#wanted) {
+      const why = this.#whatIsMissing(coordinate, spec);
+      if (why !== null) pending.set(coordinate, why);
+    }
+    for (const { report } of this.#hosts) {
+      for (const { coordinate, state } of report?.processes ?? []) {
+        if (!this.#wanted.has(coordinate)) pending.set(coordinate, `is ${state}, and is to be removed`);
+      }
+    }
+    return pending;
+  }
+
+  #whatIsMissing(coordinate: string, spec: ProcessSpec): string | null {
+    const host = this.#placement.get(coordinate);
+    if (host === undefined) return 'no host may run it: none is there, or all are drained, or its `hosts` name others';
+    const told = this.#told.get(coordinate);
+    if (told === undefined) return 'is about to be given to a host';
+    if (specHash(told) !== specHash(spec)) return 'waits for its turn to change';
+    if (this.#isDone(coordinate, spec)) return null;
+    const report = this.#reports.get(coordinate);
+    if (report === undefined) return 'its host says nothing of it yet';
+    return report.message === '' ? report.state : `${report.state}: ${report.message}`;
+  }
+
+  #isDone(coordinate: string, spec: ProcessSpec): boolean {
+    const report = this.#reports.get(coordinate);
+    if (report === undefined) return false;
+    if (!spec.run) return report.state === 'stopped';
+    return report.state === 'running' && report.spec === specHash(spec);
+  }
+
+  #health(coordinate: string): number {
+    return this.#reports.get(coordinate)?.state === 'running' ? 1 : 0;
+  }
+
+  /** Was another host told to run it, or does it say that it has it? */
+  #isElsewhere(coordinate: string, here: HostView): boolean {
+    return this.#hosts.some(
+      (host) =>
+        host !== here &&
+        (wants(host, coordinate) ||
+          host.report?.processes.some((process) => process.coordinate === coordinate) === true),
+    );
+  }
+}
