@@ -107,7 +107,7 @@ async function serve(parts: Parts): Promise<void> {
     throw new ConfigError('Set SQS_QUEUE_URL and SQS_DEAD_LETTER_QUEUE_URL: there is no queue to consume.');
   }
   // The consumer, HTTP and the engine end one after the other, each within the grace.
-  const delay = 3 * config.SHUTDOWN_GRACE_MS + config.SQS_WAIT_SECONDS * 1000;
+  const delay = config.SHUTDOWN_DELAY_MS + 3 * config.SHUTDOWN_GRACE_MS + config.SQS_WAIT_SECONDS * 1000;
   closeWithGrace({ delay, logger: log }, async ({ signal, err }) => {
     if (err) log.error({ err }, 'ending after an unexpected error');
     else log.info({ signal }, 'ending');

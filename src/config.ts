@@ -90,6 +90,7 @@ const schema = z.object({
     .optional(),
   METRICS_OPEN: z.enum(['true', 'false']).default('false'),
   SHUTDOWN_GRACE_MS: whole(100, 600_000).default(15_000),
+  SHUTDOWN_DELAY_MS: whole(0, 60_000).default(0),
   ...zookeeper,
   CLOUDNAME_COORDINATE: z.string().refine(isCoordinateOrService, WRONG_COORDINATE).optional(),
   ADVERTISE_HOST: z.string().min(1).optional(),

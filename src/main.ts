@@ -1,4 +1,5 @@
 /** From settings to a running service, and back: what is made of which part is in wiring/, the order is here. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { Metrics } from './metrics.ts';
@@ -38,6 +39,7 @@ export interface Parts {
 /** Starts the service. Rejects, with everything ended again, when a part cannot start. */
 export async function startService(config: Config, log: Logger, parts: Parts): Promise<Service> {
   const closers = new Closers();
+  const ending = new AbortController();
   try {
     // Ends last: whatever ends before it may be traced.
     const tracing = await startTraces(config, log);
@@ -92,16 +94,22 @@ export async function startService(config: Config, log: Logger, parts: Parts): P
     const settings = httpSettings(config);
     const queues = await openQueues(config, log, { storage, closers });
     const deadLetters = queues === null ? null : new DeadLetterOffice(queues);
-    const wiring = { payments, metrics, tracing, closers };
+    const wiring = { payments, metrics, tracing, ending: ending.signal, closers };
     const beside = { cluster, webhooks: webhooks.service, reconciliation, deadLetters, settings };
     const address = parts.http ? await serveHttp(config, db, log, { ...wiring, ...beside }) : null;
     const sqs = parts.consumer && queues !== null ? consume(config, log, queues, wiring) : null;
+    // Whoever sends requests has to hear first that this process ends.
+    closers.add(async () => ending.signal.aborted && sleep(config.SHUTDOWN_DELAY_MS));
     if (cluster !== null) {
       metrics.watchCluster(cluster);
       closers.add(() => cluster.drain());
-      await shareBooks(config, db, log, { cluster, engine, address, settings, closers });
+      await shareBooks(config, db, log, { cluster, engine, address, settings, ending: ending.signal, closers });
     }
-    return { address, keyFile, sqs, stop: () => closers.closeAll(log) };
+    const stop = () => {
+      ending.abort();
+      return closers.closeAll(log);
+    };
+    return { address, keyFile, sqs, stop };
   } catch (error) {
     await closers.closeAll(log);
     throw error;

@@ -36,7 +36,7 @@ export async function buildNativeApp(db: Db, options: NativeAppOptions): Promise
     reconciliations: absent<HttpDeps['reconciliations']>(),
     auth: new CachingAuthenticator(keys),
     audit: { record: async () => undefined },
-    health: healthOf(db),
+    health: healthOf(db, new AbortController().signal),
     metrics,
     log,
     settings: {

@@ -45,12 +45,13 @@ interface Sharing {
   readonly engine: Engine;
   readonly address: string | null;
   readonly settings: ChangingSettings;
+  readonly ending: AbortSignal;
   readonly closers: Closers;
 }
 
 /** From here on this process leads its share of the books, and others know where it is reached. */
 export async function shareBooks(config: Config, db: Db, log: Logger, sharing: Sharing): Promise<void> {
-  const { cluster, engine, address, settings, closers } = sharing;
+  const { cluster, engine, address, settings, ending, closers } = sharing;
   if (address !== null) {
     const [host, port] = [advertisedHost(config), Number(new URL(address).port)];
     const http = { host, port, protocol: 'http' };
@@ -63,7 +64,7 @@ export async function shareBooks(config: Config, db: Db, log: Logger, sharing: S
     if (event.type === 'UPDATED') follow(event.text, config, log, settings);
   });
   closers.add(async () => stopWatching());
-  const health = healthOf(db);
+  const health = healthOf(db, ending);
   await cluster.start(engine, async () => (await health.readiness()).ready);
   log.info({ coordinate: String(cluster.instance.coordinate) }, 'sharing the books');
 }

@@ -1,11 +1,13 @@
 import type { Db } from 'mongodb';
-import type { HealthPort } from '../http/ports.ts';
+import type { HealthPort, Readiness } from '../http/ports.ts';
 
 const READINESS_MS_MAX = 2_000;
 
-export function healthOf(db: Db): HealthPort {
+/** @param ending Aborted when this process begins to end: it still serves, and wants to be sent nothing more. */
+export function healthOf(db: Db, ending: AbortSignal): HealthPort {
   return {
-    readiness: async () => {
+    readiness: async (): Promise<Readiness> => {
+      if (ending.aborted) return { ready: false, checks: { service: 'it is ending' } };
       try {
         // Not `timeoutMS`, which does not bound a command that waits for a primary or for a member that stalls.
         await db.command({ ping: 1 }, { signal: AbortSignal.timeout(READINESS_MS_MAX) });

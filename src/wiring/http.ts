@@ -38,6 +38,7 @@ interface Serving {
   readonly metrics: Metrics;
   readonly tracing: Tracing | null;
   readonly settings: HttpSettings;
+  readonly ending: AbortSignal;
   readonly closers: Closers;
 }
 
@@ -46,7 +47,7 @@ export async function serveHttp(
   config: Config,
   db: Db,
   log: Logger,
-  { payments, cluster, webhooks, reconciliation, deadLetters, metrics, tracing, settings, closers }: Serving,
+  { payments, cluster, webhooks, reconciliation, deadLetters, metrics, tracing, settings, ending, closers }: Serving,
 ): Promise<string> {
   const app = await buildApp({
     payments,
@@ -57,7 +58,7 @@ export async function serveHttp(
     reconciliations: new ReconciliationViews(reconciliation.reconciliations, reconciliation.breaks),
     auth: new CachingAuthenticator(new MongoApiKeys(db)),
     audit: withFaultsNamed(new MongoAuditLog(db), ['record']),
-    health: healthOf(db),
+    health: healthOf(db, ending),
     metrics,
     ...(tracing === null ? {} : { tracer: tracing.requests }),
     log,

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../src/mongo/free-ports.ts';
+import { Api } from './support/api.ts';
 import { Kvitt } from './support/kvitt.ts';
 import { useService } from './support/service.ts';
 
@@ -13,12 +14,17 @@ let port: number;
 beforeAll(() => service.api.createAccounts('world:EUR', 'alice'));
 beforeEach(async () => {
   port = await freePort();
-  other = new Kvitt(['serve'], { ...service.environment, HTTP_PORT: String(port), SHUTDOWN_GRACE_MS: '2000' });
+  await start({});
+});
+
+async function start(settings: Readonly<Record<string, string>>): Promise<void> {
+  const own = { HTTP_PORT: String(port), SHUTDOWN_GRACE_MS: '2000', ...settings };
+  other = new Kvitt(['serve'], { ...service.environment, ...own });
   await vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${port}/readyz`)).ok).toBe(true), {
     timeout: 30_000,
     interval: 100,
   });
-});
+}
 afterEach(() => other?.kill('SIGKILL'));
 
 const posted = () => service.api.posted('alice');
@@ -77,5 +83,19 @@ describe('SIGTERM', () => {
     await beginToEnd();
     expect(await payment.answer()).toBe('');
     expect(await other.ended()).toMatchObject({ code: 0 });
+  });
+
+  it('is told of by /readyz for as long as was asked for, before anybody is refused', async () => {
+    other.kill('SIGKILL');
+    await other.ended();
+    await start({ SHUTDOWN_DELAY_MS: '60000' });
+    other.kill('SIGTERM');
+    const readyz = () => fetch(`http://127.0.0.1:${port}/readyz`);
+    await vi.waitFor(async () => expect((await readyz()).status).toBe(503), { timeout: 10_000 });
+    expect(await (await readyz()).json()).toMatchObject({ code: 'not_ready', checks: { service: 'it is ending' } });
+    const client = new Api(`http://127.0.0.1:${port}`, service.api.key);
+    const payment = { source: 'world:EUR', destination: 'alice', amount: 5, currency: 'EUR' };
+    expect((await client.post('/v1/payments', payment)).status).toBe(201);
+    expect(other.hasEnded).toBe(false);
   });
 });
