@@ -248,7 +248,12 @@ class Fleet {
       const text = lines.join('\n');
       if (text !== told && text !== '') say(text);
       told = text;
-      if (pending.size === 0 || (failures.length > 0 && this.#isOnlyFailed(state, pending.keys(), failures))) {
+      // Until the leader has seen it, too, the next change would go back to before this one.
+      const isSeen = services.every((service) => state.previous[service] === undefined);
+      if (
+        (pending.size === 0 && isSeen) ||
+        (failures.length > 0 && this.#isOnlyFailed(state, pending.keys(), failures))
+      ) {
         return this.#conclude(state, failures);
       }
       if (performance.now() > end) {

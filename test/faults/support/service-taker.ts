@@ -4,8 +4,9 @@ import { ServiceProcess } from '../../../src/demo/service-process.ts';
 import type { Command } from '../../../src/ledger/types.ts';
 import { freePort } from '../../../src/mongo/free-ports.ts';
 import type { Place } from '../../../src/mongo/mongod-process.ts';
-import { Api, type Balance as BalanceResource, type Problem, type Transaction } from '../../service/support/api.ts';
+import { Api } from '../../service/support/api.ts';
 import type { Told } from '../../simulation/check-journal.ts';
+import { balanceOverHttp, tellOverHttp } from './http-taker.ts';
 import { BOOKS } from './load.ts';
 import type { BalanceTold, Taker } from './takers.ts';
 
@@ -21,12 +22,6 @@ export interface ServicePlan {
 }
 
 const HERE: Place = { host: '127.0.0.1', within: [] };
-
-/** A transaction when it is posted, else a problem. */
-type TransactionAnswer = Pick<Transaction, 'id'> & Pick<Problem, 'code' | 'retryable' | 'transaction_id'>;
-
-const NOTHING_WRITTEN = ['unavailable', 'overloaded', 'not_ready'];
-const UNKNOWN = ['outcome_unknown', 'idempotency_key_in_progress', 'internal_error'];
 
 /** `kvitt serve` in a process of its own, used over HTTP, and replaced by another one as a deployment does. */
 export class ServiceTaker implements Taker {
@@ -44,32 +39,11 @@ export class ServiceTaker implements Taker {
     return taker;
   }
 
-  async tell({ key, legs }: Command): Promise<Told> {
-    // As the ledger knows it.
-    const told = { key: `bootstrap/${key}` };
-    const postings = legs.map((leg) => ({ ...leg, amount: String(leg.amount) }));
-    const calledAt = performance.now();
-    try {
-      const { status, headers, body } = await this.#api.post<TransactionAnswer>('/v1/transactions', { postings }, key);
-      if (status === 201) return { ...told, answer: 'posted', id: body.id };
-      if (status === 422) return { ...told, answer: 'rejected', id: String(body.transaction_id) };
-      if (body.retryable && headers.get('retry-after') === null) throw new Error(`${body.code} without Retry-After`);
-      if (body.code === 'overloaded') this.refusedAfterMs.push(performance.now() - calledAt);
-      if (NOTHING_WRITTEN.includes(body.code)) return { ...told, answer: 'nothing written' };
-      if (UNKNOWN.includes(body.code)) return { ...told, answer: 'unknown' };
-      throw new Error(`a transaction was answered ${status}: ${JSON.stringify(body)}`);
-    } catch (error) {
-      // The connection failed: if it was never made nothing was sent, else who knows.
-      if (!(error instanceof TypeError)) throw error;
-      const { code } = (error.cause ?? {}) as { code?: string };
-      return { ...told, answer: code === 'ECONNREFUSED' ? 'nothing written' : 'unknown' };
-    }
+  tell(command: Command): Promise<Told> {
+    return tellOverHttp(this.#api, command, (afterMs) => this.refusedAfterMs.push(afterMs));
   }
 
-  readonly balance = async (account: string): Promise<BalanceTold> => {
-    const { posted, height } = await this.#api.read<BalanceResource>(`/v1/accounts/${account}/balance`);
-    return { posted: BigInt(posted), height };
-  };
+  readonly balance = (account: string): Promise<BalanceTold> => balanceOverHttp(this.#api, account);
 
   get process(): ServiceProcess {
     return this.#process;
