@@ -44,21 +44,8 @@ export class Leader {
     this.#coordinate = fleetCoordinate(options.fleet);
   }
 
-  /** Stands for it from now on. The agent's own coordinate must be there. */
-  async start(): Promise<void> {
-    const { cloudname, fleet, log } = this.#options;
-    await cloudname.ensure(this.#coordinate);
-    this.#claim = cloudname.claim(this.#coordinate);
-    this.#claim.on('held', () => {
-      log.info({ coordinate: String(this.#coordinate) }, 'this agent leads the fleet');
-      // Since when others are away is known to whoever led before; here it counts from now.
-      this.#lost.clear();
-      this.#wake();
-    });
-    this.#claim.on('lost', (why) => log.info({ why }, 'this agent does not lead the fleet any more'));
-    this.#stops.push(cloudname.watchConfig(this.#coordinate, () => this.#wake()));
-    const everyAgent = `${ENDPOINT}.all.${SERVICE}.${fleet.user}.${fleet.cell}`;
-    this.#stops.push(await cloudname.resolver.listen(everyAgent, () => this.#wake()));
+  /** Stands for it from now on, or as soon as ZooKeeper answers. The agent's own coordinate must have been created. */
+  start(): void {
     this.#running = this.#run();
   }
 
@@ -70,13 +57,30 @@ export class Leader {
     await this.#claim?.release();
   }
 
+  async #stand(): Promise<void> {
+    const { cloudname, fleet, log } = this.#options;
+    await cloudname.ensure(this.#coordinate);
+    const everyAgent = `${ENDPOINT}.all.${SERVICE}.${fleet.user}.${fleet.cell}`;
+    this.#stops.push(await cloudname.resolver.listen(everyAgent, () => this.#wake()));
+    this.#stops.push(cloudname.watchConfig(this.#coordinate, () => this.#wake()));
+    this.#claim = cloudname.claim(this.#coordinate);
+    this.#claim.on('held', () => {
+      log.info({ coordinate: String(this.#coordinate) }, 'this agent leads the fleet');
+      // Since when others are away is known to whoever led before; here it counts from now.
+      this.#lost.clear();
+      this.#wake();
+    });
+    this.#claim.on('lost', (why) => log.info({ why }, 'this agent does not lead the fleet any more'));
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      if (this.#claim?.isHeld()) await this.#lead();
+      if (this.#claim === null) await this.#attempt(() => this.#stand());
+      else if (this.#claim.isHeld()) await this.#attempt(() => this.#lead());
       const timer = new AbortController();
       await Promise.race([woken, sleep(LOOK_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
       timer.abort();
@@ -84,20 +88,24 @@ export class Leader {
     }
   }
 
-  async #lead(): Promise<void> {
-    const { cloudname, fleet, log } = this.#options;
+  async #attempt(work: () => Promise<void>): Promise<void> {
     try {
-      const { text, version } = await cloudname.getConfig(this.#coordinate);
-      const state = parseFleetState(text);
-      const seen = await seeHosts(cloudname, fleet);
-      const step = nextStep(state, fleet, this.#viewsOf(seen));
-      await this.#write(step, seen);
-      await this.#remember(state, step, version);
-      await this.#tell(step);
+      await work();
     } catch (error) {
       if (this.#ending.signal.aborted) return;
-      log.warn({ err: error }, 'the fleet cannot be looked after now; it is tried again');
+      this.#options.log.warn({ err: error }, 'the fleet cannot be looked after now; it is tried again');
     }
+  }
+
+  async #lead(): Promise<void> {
+    const { cloudname, fleet } = this.#options;
+    const { text, version } = await cloudname.getConfig(this.#coordinate);
+    const state = parseFleetState(text);
+    const seen = await seeHosts(cloudname, fleet);
+    const step = nextStep(state, fleet, this.#viewsOf(seen));
+    await this.#write(step, seen);
+    await this.#remember(state, step, version);
+    await this.#tell(step);
   }
 
   #viewsOf(seen: readonly HostSeen[]): HostView[] {

@@ -42,8 +42,10 @@ export function place(state: FleetState, wanted: ReadonlyMap<string, Wanted>, ho
   return placement;
 }
 
-export function wants(host: HostView, coordinate: string): boolean {
-  return host.desired?.processes.some((process) => process.coordinate === coordinate) === true;
+/** Was it told to run it? When what it was told cannot be read, what it runs is what it was told. */
+export function wants({ desired, report }: HostView, coordinate: string): boolean {
+  const processes = desired === null ? (report?.processes ?? []) : desired.processes;
+  return processes.some((process) => process.coordinate === coordinate);
 }
 
 function mayKeep(host: HostView, state: FleetState, allowed: readonly string[] | null): boolean {

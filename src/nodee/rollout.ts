@@ -31,7 +31,9 @@ export function nextStep(state: FleetState, fleet: FleetName, hosts: readonly Ho
   for (const host of hosts) {
     const before = host.desired?.processes ?? [];
     const processes = scene.processesFor(host, turns);
-    if (areSame(before, processes)) continue;
+    // A new host is told that nothing is wanted of it, which is something else than not to have been told anything.
+    const isTold = host.desired !== null || host.lostMs !== null;
+    if (isTold && areSame(before, processes)) continue;
     writes.set(host.coordinate, { generation: state.generation, processes });
   }
   const pending = scene.pending();

@@ -53,7 +53,7 @@ afterEach(async () => {
 async function lead(): Promise<Leader> {
   const leader = new Leader({ cloudname: await namespace.open(), fleet: FLEET, log: quietLog });
   leaders.push(leader);
-  await leader.start();
+  leader.start();
   return leader;
 }
 
