@@ -13,6 +13,10 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // What is waited for comes when it comes: by default it would have to within a second, on any machine.
+    expect: { poll: { timeout: 20_000 } },
+    // A time limit runs out when the machine stands still, which is no defect. A failed assertion is never tried again.
+    retry: { count: 1, condition: /^(Test|Hook) timed out in \d+ms/ },
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/**/*.unit.test.ts'] } },
       {
