@@ -21,10 +21,7 @@ beforeAll(async () => {
   [server, build] = await Promise.all([startElasticMq({ isDurable: true }), compile()]);
 });
 
-afterAll(async () => {
-  await server.stop();
-  await build.remove();
-});
+afterAll(() => server.stop());
 
 async function sceneOf(name: string, more: Partial<ScenePlan> = {}): Promise<QueueScene> {
   const { program } = build;

@@ -17,12 +17,14 @@ import { verify } from '../../src/verification/verify.ts';
 import { connectClient } from '../support/database.ts';
 import { quietLog } from '../support/log.ts';
 import { type Answer, Api, type Balance, type Problem } from './support/api.ts';
-import { kvitt } from './support/kvitt.ts';
+import { kvitt, useBuild } from './support/kvitt.ts';
 
 /** Without limits of its own the driver would wait for a majority for ever. */
 const ANSWER_MS_MAX = 90_000;
 const PARTS = { http: true, consumer: false };
 const silent = createLog('silent');
+
+useBuild();
 
 describe('a MongoDB that is no replica set', () => {
   let folder: string;

@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../src/mongo/free-ports.ts';
-import { Kvitt } from './support/kvitt.ts';
+import { Kvitt, useBuild } from './support/kvitt.ts';
 import { useService } from './support/service.ts';
 
 const GRACE_MS = 2_000;
 
+useBuild();
 /** The one that goes on while the other one is ended. */
 const service = useService();
 let other: Kvitt;
@@ -20,7 +21,7 @@ async function startOther(graceMs: number): Promise<void> {
   const settings = { HTTP_PORT: String(port), SHUTDOWN_GRACE_MS: String(graceMs) };
   other = new Kvitt(['serve'], { ...service.environment, ...settings });
   await vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${port}/readyz`)).ok).toBe(true), {
-    timeout: 30_000,
+    timeout: 60_000,
     interval: 100,
   });
 }

@@ -254,7 +254,7 @@ describe('a collector that is of no use', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  describe('because it hangs', { timeout: 120_000 }, () => {
+  describe('because it hangs', () => {
     beforeEach(async () => {
       collector = await Collector.start();
       collector.hangs = true;

@@ -21,7 +21,7 @@ export class Namespace {
   }
 
   async open(options: Partial<CloudnameOptions> = {}): Promise<Cloudname> {
-    const cloudname = Cloudname.open({ connect: this.connect, sessionMs: 4_000, requestMs: 20_000, ...options });
+    const cloudname = Cloudname.open({ connect: this.connect, sessionMs: 20_000, requestMs: 20_000, ...options });
     this.#opened.push(cloudname);
     await cloudname.session.ready();
     return cloudname;
