@@ -42,7 +42,7 @@ export class Namespace {
 }
 
 /** Waits until it holds. @throws after `ms`, with what was seen last */
-export async function until<T>(look: () => T | Promise<T>, holds: (value: T) => boolean, ms = 20_000): Promise<T> {
+export async function until<T>(look: () => T | Promise<T>, holds: (value: T) => boolean, ms = 60_000): Promise<T> {
   const deadline = performance.now() + ms;
   for (;;) {
     const value = await look();
