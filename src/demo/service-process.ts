@@ -8,7 +8,7 @@ const EXTENSION = extname(import.meta.url);
 const CLI = fileURLToPath(new URL(`../cli${EXTENSION}`, import.meta.url));
 /** How Node.js runs the program, as `npm start` does: as it is written, or as it was built. */
 const PROGRAM = ['--max-semi-space-size=32', ...(EXTENSION === '.ts' ? ['--import', 'tsx', CLI] : [CLI])];
-const READY_MS_MAX = 30_000;
+const READY_MS_MAX = 60_000;
 const COMMAND_MS_MAX = 60_000;
 const LOG_SHOWN_MAX = 2_000;
 

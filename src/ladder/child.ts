@@ -21,10 +21,10 @@ export interface ProgramStart {
   readonly lastSignal?: 'SIGKILL' | 'SIGTERM';
 }
 
-/** What Node.js is given to run a module of ours: as it is written, or as it is built. */
+/** What Node.js is given to run a module of ours: as it is written, or as it is built, as we are or it is. */
 export function nodeProgram(module: URL): string[] {
   const path = fileURLToPath(module);
-  if (extname(import.meta.url) === '.ts') return [process.execPath, '--import', 'tsx', path];
+  if (extname(import.meta.url) === '.ts' && extname(path) === '.ts') return [process.execPath, '--import', 'tsx', path];
   return [process.execPath, path.replace(/\.ts$/, '.js')];
 }
 

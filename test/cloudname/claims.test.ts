@@ -27,7 +27,7 @@ describe('what stands in ZooKeeper', () => {
     const at = Coordinate.parse('1.gold.usr.cell');
     await cloudname.create(at);
     const claim = cloudname.claim(at);
-    await claim.held(10_000);
+    await claim.held(30_000);
     const written = recorded.written.filter(({ path }) => path === at.statusPath);
     const doing = [
       async () => {},
@@ -68,7 +68,7 @@ describe('a claim', () => {
     const at = await namespace.created('1.s.u.c');
     const [one, two] = [await namespace.open(), await namespace.open()];
     const first = one.claim(at);
-    await first.held(10_000);
+    await first.held(30_000);
     const second = two.claim(at);
     const events = eventsOf(second);
     await until(
@@ -79,7 +79,7 @@ describe('a claim', () => {
     const fence = first.fencingNumber!;
     await first.release();
     expect(first.isHeld()).toBe(false);
-    await second.held(10_000);
+    await second.held(30_000);
     expect(events).toEqual(['NOT_OWNER', 'COORDINATE_OK']);
     expect(second.fencingNumber! > fence).toBe(true);
   });
@@ -95,7 +95,7 @@ describe('a claim', () => {
     );
     expect(events).toEqual(['NOT_OWNER']);
     await cloudname.create(at);
-    await claim.held(10_000);
+    await claim.held(30_000);
     expect(events).toEqual(['NOT_OWNER', 'COORDINATE_OK']);
   });
 
@@ -111,7 +111,7 @@ describe('a claim', () => {
     const old = cloudname.session.id;
     await endSession(cloudname.session);
     await lost;
-    await claim.held(10_000);
+    await claim.held(30_000);
     expect(cloudname.session.id).not.toBe(old);
     expect(events).toEqual(['NO_CONNECTION_TO_STORAGE', 'COORDINATE_OK']);
     const { data, stat } = await cloudname.session.getData(at.statusPath);
@@ -151,7 +151,7 @@ describe('a claim', () => {
     expect(events).toEqual(['COORDINATE_CORRUPTED']);
     expect(claim.isHeld()).toBe(false);
     await expect(claim.setStatus('RUNNING', 'again')).rejects.toThrow('stepped down');
-    await other.claim(at).held(10_000);
+    await other.claim(at).held(30_000);
   });
 
   test('whose node somebody deletes is claimed again', async () => {
@@ -162,7 +162,7 @@ describe('a claim', () => {
     const lost = once(claim, 'lost');
     await other.session.delete(at.statusPath);
     expect(await lost).toEqual(['somebody deleted the status node']);
-    await claim.held(10_000);
+    await claim.held(30_000);
     expect((await other.status(at))?.status.message).toBe('well');
   });
 
@@ -218,9 +218,9 @@ describe('a claim', () => {
       const at = await namespace.created(`${calls}.s.u.c`);
       const claim = (await namespace.open()).claim(at);
       // Each call within a call is told a little later.
-      const held = async (within: number): Promise<void> => (within === 0 ? claim.held(5_000) : held(within - 1));
+      const held = async (within: number): Promise<void> => (within === 0 ? claim.held(30_000) : held(within - 1));
       await held(calls);
-      await claim.setStatus('RUNNING', 'well', 1_000);
+      await claim.setStatus('RUNNING', 'well', 20_000);
     }
   });
 
@@ -231,7 +231,7 @@ describe('a claim', () => {
     await claim.setStatus('RUNNING', 'well');
     let lost = 0;
     cloudname.session.on('disconnected', () => lost++);
-    await expect(claim.setStatus('ERROR', 'x'.repeat(1_100_000), 3_000)).rejects.toMatchObject({ code: 'too_large' });
+    await expect(claim.setStatus('ERROR', 'x'.repeat(1_100_000), 20_000)).rejects.toMatchObject({ code: 'too_large' });
     await claim.setStatus('DRAINING', 'ending');
     expect(lost).toBe(0);
   });

@@ -86,7 +86,7 @@ describe('one ZooKeeper server', () => {
     const pid = server.pid!;
     server.signal('SIGSTOP');
     // On a busy machine it takes a moment until all its threads stand still.
-    await expect.poll(() => fourLetterWord(server, 'srvr'), { timeout: 10_000 }).toBe('');
+    await expect.poll(() => fourLetterWord(server, 'srvr')).toBe('');
     server.signal('SIGCONT');
     expect(await modeOf(server)).toBe('standalone');
     expect(server.pid).toBe(pid);

@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 function environment(): Record<string, string> {
-  return { ZOOKEEPER_CONNECT: namespace.connect, ZOOKEEPER_SESSION_MS: '4000' };
+  return { ZOOKEEPER_CONNECT: namespace.connect, ZOOKEEPER_SESSION_MS: '10000' };
 }
 
 function run(...args: string[]): Promise<Ended> {
@@ -70,7 +70,7 @@ function isThere(path: string): Promise<boolean> {
   return cloudname.session.exists(path).then((stat) => stat !== null);
 }
 
-describe.concurrent('kvitt cn', () => {
+describe.concurrent('kvitt cn', { timeout: 240_000 }, () => {
   // First, as it takes the longest, and next to no processor time.
   test('says that no server answers, and does not wait for it for ever', async () => {
     const { code, stdout, stderr } = await kvitt(['cn', 'list', '--json'], { ZOOKEEPER_CONNECT: NOWHERE });

@@ -35,7 +35,7 @@ describe('coordinates', () => {
     const at = await namespace.created('1.s.u.c');
     const cloudname = await namespace.open();
     const claim = cloudname.claim(at);
-    await claim.held(10_000);
+    await claim.held(30_000);
     await expect(cloudname.destroy(at)).rejects.toMatchObject({ code: 'coordinate_claimed' });
     await claim.release();
     await cloudname.session.create(`${at.configPath}/more`, null);

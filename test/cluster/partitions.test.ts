@@ -9,7 +9,7 @@ import { startZooKeeper, type ZooKeeper } from '../support/zookeeper.ts';
 import { evenlyLed } from './support/led.ts';
 import { BOOKS, INSTANCES, instancesUnderLoad } from './support/scene.ts';
 
-const TEST_MS_MAX = 150_000;
+const TEST_MS_MAX = 240_000;
 const SERVICES = ['service-0', 'service-1', 'service-2'];
 const DATABASE = 'database';
 const ZOOKEEPER = 'zookeeper';

@@ -22,9 +22,9 @@ const POINTS: readonly (readonly [name: string, point: Point, arrival: number])[
   ['before claims are marked done', 'before_done', 1],
   ['after claims were marked done', 'after_done', 1],
 ];
-const LIMITS = { callerPatienceMs: 10_000, recoverAfterMs: 200, recoveryIntervalMs: 100 };
-const PATIENCE_MS = 20_000;
-const TEST_MS_MAX = 120_000;
+const LIMITS = { callerPatienceMs: 40_000, recoverAfterMs: 200, recoveryIntervalMs: 100 };
+const PATIENCE_MS = 50_000;
+const TEST_MS_MAX = 240_000;
 
 const database = useDatabase();
 const databases: string[] = [];

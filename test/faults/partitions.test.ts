@@ -11,8 +11,8 @@ import { EngineTaker, WorkerTaker } from './support/takers.ts';
 
 const MEMBERS = ['member-0', 'member-1', 'member-2'];
 const SERVICE = 'service';
-const TEST_MS_MAX = 150_000;
-const ELECTED_MS_MAX = 30_000;
+const TEST_MS_MAX = 240_000;
+const ELECTED_MS_MAX = 60_000;
 
 describe.runIf(canInjectAll)('a network that is cut or slow', { timeout: TEST_MS_MAX }, () => {
   let network: Network;

@@ -93,7 +93,6 @@ try {
   await scene.close().catch((error: unknown) => say(`not closed: ${error}`));
   await set.stop();
   await server.stop();
-  await build.remove();
 }
 for (const fault of found.slice(0, FAULTS_SHOWN)) process.stdout.write(`WRONG: ${fault}\n`);
 const verdict = found.length === 0 ? 'nothing wrong' : `${found.length} things wrong`;

@@ -21,10 +21,7 @@ beforeAll(async () => {
   [server, build] = await Promise.all([startElasticMq({ isDurable: true }), compile()]);
 });
 
-afterAll(async () => {
-  await server.stop();
-  await build.remove();
-});
+afterAll(() => server.stop());
 
 async function sceneOf(name: string, more: Partial<ScenePlan> = {}): Promise<QueueScene> {
   const { program } = build;
@@ -49,27 +46,27 @@ describe('each event has its effect once, and each that has none is a dead lette
     const scene = await sceneOf('queue_calls_fail');
     await scene.start();
     for (const { proxy } of scene.consumers) proxy.rate = 0.05;
-    const sending = scene.send(plan('calls', 600));
-    await scene.goesOn(200, WAIT_MS_MAX);
+    const sending = scene.send(plan('calls', 400));
+    await scene.goesOn(120, WAIT_MS_MAX);
     for (const { proxy } of scene.consumers) proxy.rate = 0.9;
     await sleep(1_000);
     for (const { proxy } of scene.consumers) proxy.rate = 0.05;
-    await scene.goesOn(200, WAIT_MS_MAX);
+    await scene.goesOn(120, WAIT_MS_MAX);
     await isSurvived(scene, sending);
   });
 
   it('when the server of the queue is killed with SIGKILL, twice', async () => {
     const scene = await sceneOf('queue_server_killed');
     await scene.start();
-    const sending = scene.send(plan('server', 600));
+    const sending = scene.send(plan('server', 400));
     for (let kill = 0; kill < 2; kill++) {
-      await scene.goesOn(150, WAIT_MS_MAX);
+      await scene.goesOn(100, WAIT_MS_MAX);
       await server.signal('SIGKILL');
       scene.faults++;
       await sleep(500);
       await server.restart();
     }
-    await scene.goesOn(100, WAIT_MS_MAX);
+    await scene.goesOn(60, WAIT_MS_MAX);
     await isSurvived(scene, sending);
   });
 
@@ -96,7 +93,7 @@ describe('each event has its effect once, and each that has none is a dead lette
     await scene.start();
     for (const [name, action, step] of STEPS) {
       const killed = consumer!.killAt(action, step);
-      await scene.send(plan(name.replaceAll(' ', '-'), 80, { poisonous: 0.1 }));
+      await scene.send(plan(name.replaceAll(' ', '-'), 50, { poisonous: 0.1 }));
       await killed;
       scene.faults++;
       await consumer!.start();

@@ -7,7 +7,7 @@ import { LiveLoad } from './support/live-load.ts';
 import { isSettled } from './support/load.ts';
 import { ServiceTaker } from './support/service-taker.ts';
 
-const TEST_MS_MAX = 120_000;
+const TEST_MS_MAX = 240_000;
 
 /** Services over one database, each under load over HTTP. */
 async function servicesUnderLoad(database: string, count: number) {

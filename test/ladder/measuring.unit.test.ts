@@ -14,9 +14,9 @@ describe('calls in a closed loop', () => {
       await sleep(10);
       return lane === 0 ? ('ok' as const) : ('refused' as const);
     };
-    const measured = await measure(call, { target: TARGET, lanes: 3, seconds: 0.3, perSecond: null });
+    const measured = await measure(call, { target: TARGET, lanes: 3, seconds: 1, perSecond: null });
     expect(measured.ok).toBeGreaterThan(5);
-    expect(measured.ok).toBeLessThan(31);
+    expect(measured.ok).toBeLessThan(101);
     expect(measured.refused).toBeGreaterThan(measured.ok);
     expect(measured.latencyMs!.p50).toBeGreaterThan(8);
     expect(measured.unanswered).toBe(0);
@@ -24,7 +24,7 @@ describe('calls in a closed loop', () => {
 
   it('tell which lanes were never answered', async () => {
     const call = (lane: number) => (lane === 0 ? sleep(5, 'ok' as const) : new Promise<'ok'>(() => undefined));
-    const measured = await measure(call, { target: TARGET, lanes: 4, seconds: 0.1, perSecond: null });
+    const measured = await measure(call, { target: TARGET, lanes: 4, seconds: 0.5, perSecond: null });
     expect(measured.unanswered).toBe(3);
   });
 });
@@ -32,15 +32,18 @@ describe('calls in a closed loop', () => {
 describe('calls at a rate', () => {
   it('are made when they are due, whatever became of those before', async () => {
     const call = async () => sleep(20, 'ok' as const);
-    const measured = await measure(call, { target: TARGET, lanes: 50, seconds: 0.5, perSecond: 200 });
+    // One lane for each call: on a machine that stood still many are due at once.
+    const measured = await measure(call, { target: TARGET, lanes: 200, seconds: 1, perSecond: 200 });
+    // Of one lane, and of one call after the other, no more than 50 would be.
     expect(measured.ok).toBeGreaterThan(70);
-    expect(measured.ok).toBeLessThanOrEqual(100);
+    expect(measured.ok).toBeLessThanOrEqual(200);
     expect(measured.heldBack).toBe(0);
   });
 
   it('are held back while all lanes are taken', async () => {
     const call = async () => sleep(100, 'ok' as const);
     const measured = await measure(call, { target: TARGET, lanes: 2, seconds: 0.5, perSecond: 200 });
+    // Two lanes have time for five each.
     expect(measured.ok).toBeLessThan(12);
     expect(measured.heldBack).toBeGreaterThan(50);
   });
@@ -68,10 +71,10 @@ it('series leave out the first look, what is no number, and sources that fail', 
     ],
     async () => Promise.reject(new Error('no answer')),
   ]);
-  await sleep(650);
+  await expect.poll(() => looks).toBeGreaterThan(1);
   const series = await sampler.end();
   expect(series.map(({ name }) => name)).toEqual(['cpu']);
-  expect(series[0]!.points.map(([, value]) => value)).toEqual([2]);
+  expect(series[0]!.points.map(([, value]) => value)).toEqual(Array.from({ length: looks - 1 }, (_, n) => n + 2));
 });
 
 it('what others use of the machine is what none of ours does', () => {

@@ -60,7 +60,7 @@ function queueOf(suffix = ''): QueueTarget {
 
 function run(changed: Partial<RunOptions> & Pick<RunOptions, 'scenario'>, at = service): Run {
   const { address, key: apiKey } = at.api;
-  const limits = { processes: 1, timeoutMs: 20_000, queueStillMs: 3_000, seed: 7 };
+  const limits = { processes: 1, timeoutMs: 20_000, queueStillMs: 15_000, seed: 7 };
   return new Run({ addresses: [address], apiKey, queue: queueOf(), ...limits, ...changed });
 }
 
@@ -155,7 +155,7 @@ describe.concurrent('the ledger is compared with what users were told', () => {
       journeys: [{ name: 'buy', weight: 1, steps: [{ do: 'buy', amount: AMOUNT, via: 'queue' }] }],
       profile: { kind: 'constant', perSecond: 20, seconds: 1 },
     });
-    const { ledger, counts } = await run({ scenario }).carryOut();
+    const { ledger, counts } = await run({ scenario, queueStillMs: 5_000 }).carryOut();
     expect(counts).toMatchObject({ ok: 20 });
     expect(ledger).toMatchObject({ ok: true, faults: [], acknowledged: 2, once: 2 });
   });

@@ -213,7 +213,7 @@ describe('a follower', () => {
     const ids = (await allBlocks(database.db, BOOKS))
       .flatMap(({ entries }) => entries.filter(({ span }) => span === undefined || span.legs !== undefined))
       .map(({ id }) => id.replace('txn_', 'pay_'));
-    await expect.poll(() => new MongoPaymentsView(database.db).count(), { timeout: 10_000 }).toBe(ids.length);
+    await expect.poll(() => new MongoPaymentsView(database.db).count()).toBe(ids.length);
     await expect.poll(() => follower.lagMs()).toBeLessThan(1_000);
     await follower.stop();
     const now = Date.now();

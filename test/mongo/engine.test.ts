@@ -138,18 +138,16 @@ describe('the engine on a replica set', () => {
   });
 });
 
-/** A journal whose next append meets a fate. */
+/** A journal whose next append meets a fate. One that is late arrives when it is looked for, after all others. */
 class FatefulJournal extends MongoJournal {
   fate: 'none' | 'answer lost' | 'never sent' | 'arrives late' = 'none';
-  late: Promise<AppendResult> = Promise.resolve({ landed: 0, ended: 'unknown' });
+  late: () => Promise<AppendResult> = async () => ({ landed: 0, ended: 'unknown' });
 
   override async append(blocks: readonly EncodedBlock[]): Promise<AppendResult> {
     const fate = this.fate;
     this.fate = 'none';
     if (fate === 'answer lost') await super.append(blocks);
-    if (fate === 'arrives late') {
-      this.late = new Promise((resolve) => setTimeout(resolve, 500)).then(() => super.append(blocks));
-    }
+    if (fate === 'arrives late') this.late = () => super.append(blocks);
     return fate === 'none' ? super.append(blocks) : { landed: 0, ended: 'unknown' };
   }
 }
@@ -168,7 +166,7 @@ describe('an append with an unknown outcome', () => {
     const outcome = await engine.submit(aPayment('a6', 'a7', 30n));
     expect(outcome.entry.kind).toBe('payment');
     expect(engine.stats()).toMatchObject({ seals });
-    if (fate === 'arrives late') expect(await journal.late).toMatchObject({ landed: 0, ended: 'taken' });
+    if (fate === 'arrives late') expect(await journal.late()).toMatchObject({ landed: 0, ended: 'taken' });
     expect(await posted('a7')).toBe(before + 30n);
   });
 
@@ -237,7 +235,7 @@ describe('a payment to an account in another book', () => {
       journal.fate = fate;
       const { entry } = await engine.submit(aPayment('a12', 'elsewhere', 40n));
       expect(entry.kind).toBe('payment');
-      if (fate === 'arrives late') expect(await journal.late).toMatchObject({ landed: 0, ended: 'taken' });
+      if (fate === 'arrives late') expect(await journal.late()).toMatchObject({ landed: 0, ended: 'taken' });
       expect([await posted('a12'), await posted('elsewhere')]).toEqual([before[0] - 40n, before[1] + 40n]);
     },
   );

@@ -16,7 +16,7 @@ it('takes turns with a rest between, goes on after what fails, and takes none on
   );
   loop.start();
   loop.start();
-  await expect.poll(() => turns, { timeout: 10_000 }).toBeGreaterThan(4);
+  await expect.poll(() => turns).toBeGreaterThan(4);
   expect(failed).toEqual([planted]);
   await loop.stop();
   const before = turns;

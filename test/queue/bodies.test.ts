@@ -119,7 +119,7 @@ describe('an old message', () => {
       await queues.send(paymentEvent('young'));
       vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + offsetMs });
       const consumer = queues.consume(payments, { maxAgeSeconds: 60 });
-      await expect.poll(() => consumer.stats().deleted, { timeout: 10_000 }).toBe(1);
+      await expect.poll(() => consumer.stats().deleted).toBe(1);
       expect(consumer.stats()).toMatchObject({ posted: 1, deadLettered: {} });
     },
   );

@@ -67,7 +67,7 @@ describe('the consumer', () => {
     payments.before = (_, caller) => (caller.key === 'slow' ? slow : undefined);
     await queues.send(paymentEvent('slow'), ...range(30).map((n) => paymentEvent(`event-${n}`)));
     const consumer = queues.consume(payments, { receiversMax: 1 });
-    await expect.poll(() => consumer.stats().deleted, { timeout: 10_000 }).toBe(30);
+    await expect.poll(() => consumer.stats().deleted).toBe(30);
     expect(consumer.stats().inFlight).toBe(1);
 
     finish();
@@ -83,7 +83,7 @@ describe('the consumer', () => {
     payments.before = () => held;
     await queues.send(...range(60).map((n) => paymentEvent(`event-${n}`)));
     const consumer = queues.consume(payments, { inHandMax: 20 });
-    await expect.poll(() => consumer.stats().inFlight, { timeout: 10_000 }).toBe(20);
+    await expect.poll(() => consumer.stats().inFlight).toBe(20);
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(consumer.stats().received).toBe(20);
 

@@ -69,9 +69,9 @@ describe.each(['embedded', 'elasticmq'] as const)('a FIFO queue of the server %s
     });
     payments.before = (_, { key }) => (key === 'a-0' ? held : undefined);
     await queues.sendInGroups(['a', 'a', 'b', 'b'].map((group, n) => [group, paymentEvent(`${group}-${n % 2}`)]));
-    const consumer = queues.consume(payments, { visibilityTimeoutSeconds: 2 });
+    const consumer = queues.consume(payments, { visibilityTimeoutSeconds: 6 });
     await expect.poll(() => done.get('b'), { timeout: WAIT_MS }).toEqual(['b-0', 'b-1']);
-    await sleep(2_500);
+    await sleep(6_500);
     expect(done.get('a')).toBeUndefined();
 
     finish();

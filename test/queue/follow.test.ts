@@ -49,7 +49,7 @@ describe('events about payments', () => {
   it('that overtake their payment wait for it', async () => {
     const consumer = queues.consume(payments);
     await queues.send(followEvent('capture-1', 'capture', 'pay_order-1'));
-    await expect.poll(() => consumer.stats().failed, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => consumer.stats().failed).toBe(1);
     await queues.send(hold('order-1', '100'));
     await queues.drained();
 

@@ -1,5 +1,5 @@
 /** What is kept of a statement that comes, and of one that does not come whole. */
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { importStatement } from '../../src/reconciliation/importing.ts';
 import type { StatementFileWriter } from '../../src/reconciliation/ports.ts';
 import { Reconciliations, type ReconciliationsDeps } from '../../src/reconciliation/reconciliations.ts';
@@ -17,6 +17,8 @@ function reconciliationsOf(world: MemoryWorld, more: Partial<ReconciliationsDeps
   const sources = new Sources({ [SOURCE]: world.config, other: world.config });
   return new Reconciliations({ ...world.deps, sources, lease, log: quietLog, ...more });
 }
+
+afterEach(() => void vi.useRealTimers());
 
 const kept = ({ store, files }: MemoryWorld) => [store.all.size, files.begun.size, files.whole.size];
 
@@ -230,8 +232,9 @@ describe('of several that wait for one source', () => {
     const [first, second] = [csvOf(LINES.slice(0, 3)), csvOf(LINES.slice(3, 6))];
     const older = (await reconciliations.import(bytesOf(first), OPTIONS)).reconciliation;
     const newer = (await reconciliations.import(bytesOf(second), OPTIONS)).reconciliation;
+    vi.useFakeTimers({ shouldAdvanceTime: true });
     reconciliations.start();
-    await new Promise((resolve) => setTimeout(resolve, 900));
+    await vi.advanceTimersByTimeAsync(900);
     expect(await world.store.get(newer.id)).toMatchObject({ attempts: 0 });
     isBroken = false;
     expect(await reconciliations.carryOut(newer.id)).toMatchObject({ status: 'succeeded' });
@@ -246,8 +249,9 @@ test('a process that ends before it has begun is not started over and over at on
   const elsewhere = async () => void started++;
   const reconciliations = reconciliationsOf(world, { elsewhere });
   await reconciliations.import(bytesOf(CSV), OPTIONS);
+  vi.useFakeTimers();
   reconciliations.start();
-  await new Promise((resolve) => setTimeout(resolve, 2_700));
+  await vi.advanceTimersByTimeAsync(2_700);
   await reconciliations.close();
   expect(started).toBe(2);
 });

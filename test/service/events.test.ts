@@ -306,7 +306,7 @@ describe('events', () => {
         messages.push(...(await receiveAll()));
         expect(messages.length).toBeGreaterThanOrEqual(now.length);
       },
-      { timeout: 20_000, interval: 200 },
+      { timeout: 40_000, interval: 200 },
     );
     const sent = messages.map(({ Body }) => JSON.parse(Body!) as EventResource);
     expect(sent).toHaveLength(now.length);
@@ -329,7 +329,7 @@ describe('events', () => {
     await vi.waitFor(async () => {
       messages.push(...(await receiveAll()));
       expect(messages.length).toBeGreaterThanOrEqual(2);
-    }, 10_000);
+    }, 40_000);
     const sent = messages.map(({ Body }) => (JSON.parse(Body!) as EventResource).transaction_id);
     expect(sent.sort()).toEqual([payment.transaction_id, 'txn_late'].sort());
   });

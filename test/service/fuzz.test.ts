@@ -7,7 +7,7 @@ import { verify } from '../../src/verification/verify.ts';
 import { fuzz, installSchemathesis } from './support/schemathesis.ts';
 import { useService } from './support/service.ts';
 
-const FUZZ_MS_MAX = 240_000;
+const FUZZ_MS_MAX = 480_000;
 const INSTALL_MS_MAX = 300_000;
 
 beforeAll(installSchemathesis, INSTALL_MS_MAX);

@@ -100,7 +100,7 @@ async function ended(path: string): Promise<Reconciliation> {
       expect(found.status).not.toBe('running');
       return found;
     },
-    { timeout: 30_000, interval: 50 },
+    { timeout: 40_000, interval: 50 },
   );
 }
 
@@ -330,6 +330,6 @@ describe('a statement that cannot be used is refused, and nothing is kept: ', ()
     await new Promise((resolve) => setTimeout(resolve, 200));
     sent.destroy(new Error('cut off'));
     await failed;
-    await vi.waitFor(async () => expect(await count()).toEqual(before), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await count()).toEqual(before), { timeout: 30_000 });
   });
 });

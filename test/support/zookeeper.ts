@@ -25,8 +25,8 @@ const TICK_MS = 200;
 const INIT_MS_MAX = 20_000;
 const SYNC_MS_MAX = 5_000;
 const LOOPBACK = '127.0.0.1';
-const ANSWER_MS_MAX = 1_000;
-const ELECTION_MS_MAX = 30_000;
+const ANSWER_MS_MAX = 2_000;
+const ELECTION_MS_MAX = 60_000;
 const POLL_MS = 50;
 const LOG_LINES_SHOWN = 15;
 

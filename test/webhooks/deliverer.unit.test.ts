@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Log } from '../../src/ledger/ports.ts';
 import { Deliverer, type DelivererDeps } from '../../src/webhooks/deliverer.ts';
 import type { EventLookup } from '../../src/webhooks/ports.ts';
@@ -188,10 +188,10 @@ describe('deliveries', () => {
     });
     await world.plan('slow', ...Array.from({ length: 40 }, (_, i) => `evt_${i}`));
     deliverer.start();
-    await vi.waitFor(() => expect(held.underWay).toBe(UNDER_WAY_MAX));
+    await expect.poll(() => held.underWay).toBe(UNDER_WAY_MAX);
     for (const event of ['evt_a', 'evt_b', 'evt_c']) {
       await world.plan('quick', event);
-      await vi.waitFor(() => expect(quick).toContain(event), { timeout: 1_000, interval: 10 });
+      await expect.poll(() => quick, { interval: 10 }).toContain(event);
     }
     expect(held.underWay).toBe(UNDER_WAY_MAX);
     void deliverer.stop();
@@ -216,7 +216,7 @@ describe('deliveries', () => {
     expect(posted).toEqual(['2']);
     // The first was only slow: what it has come to is no longer of interest.
     held.answer(DOWN);
-    await vi.waitFor(() => expect(deliverers[0]!.counts.refused).toBe(1));
+    await expect.poll(() => deliverers[0]!.counts.refused).toBe(1);
     expect(world.webhooks.of('e')).toMatchObject([{ status: 'delivered', attempts: 2, lastResult: 'HTTP 200' }]);
   });
 
@@ -229,7 +229,7 @@ describe('deliveries', () => {
     world.now += 1_000;
     await world.webhooks.again('e', 'evt_1', new Date(world.now));
     expect(await world.deliverer(async () => OK).begin()).toBe(1);
-    await vi.waitFor(() => expect(world.webhooks.of('e')[0]!.status).toBe('delivered'));
+    await expect.poll(() => world.webhooks.of('e')[0]!.status).toBe('delivered');
     held.answer(DOWN);
     await deliverer.stop();
     expect(world.webhooks.of('e')).toMatchObject([{ status: 'delivered', attempts: 1, lastResult: 'HTTP 200' }]);

@@ -56,7 +56,8 @@ describe('an attempt ends in time', () => {
   async function within(seen: Seen): Promise<object> {
     const began = performance.now();
     const posted = await poster(PATIENCE_MS).post(seen.url, '{}', {});
-    expect(performance.now() - began).toBeLessThan(PATIENCE_MS + 1_000);
+    // By default it has 15 s. Whoever counted from what came last would wait for ever.
+    expect(performance.now() - began).toBeLessThan(12_000);
     return posted;
   }
 
@@ -166,15 +167,20 @@ describe('a request', () => {
   });
 
   it('is not kept waiting by slow ones to the same host', async () => {
+    const answer = (socket: Socket) => socket.write(`${HEAD}content-length: 0\r\n\r\n`);
     const seen = await serve((socket) => {
-      if (seen.requests.at(-1)!.includes('/quick')) socket.write(`${HEAD}content-length: 0\r\n\r\n`);
+      if (seen.requests.at(-1)!.includes('/quick')) answer(socket);
     });
-    const one = poster(2_000);
-    const slow = Array.from({ length: 30 }, () => one.post(`${seen.url}slow`, '{}', {}));
+    const one = poster(50_000);
+    let slowEnded = 0;
+    const slow = Array.from({ length: 30 }, async () => {
+      await one.post(`${seen.url}slow`, '{}', {});
+      slowEnded++;
+    });
     await expect.poll(() => seen.requests.length).toBe(30);
-    const began = performance.now();
     expect(await one.post(`${seen.url}quick`, '{}', {})).toMatchObject({ status: 200 });
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(slowEnded).toBe(0);
+    for (const socket of seen.sockets) answer(socket);
     await Promise.all(slow);
   });
 });

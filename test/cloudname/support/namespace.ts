@@ -21,7 +21,7 @@ export class Namespace {
   }
 
   async open(options: Partial<CloudnameOptions> = {}): Promise<Cloudname> {
-    const cloudname = Cloudname.open({ connect: this.connect, sessionMs: 4_000, requestMs: 20_000, ...options });
+    const cloudname = Cloudname.open({ connect: this.connect, sessionMs: 20_000, requestMs: 20_000, ...options });
     this.#opened.push(cloudname);
     await cloudname.session.ready();
     return cloudname;
@@ -42,7 +42,7 @@ export class Namespace {
 }
 
 /** Waits until it holds. @throws after `ms`, with what was seen last */
-export async function until<T>(look: () => T | Promise<T>, holds: (value: T) => boolean, ms = 20_000): Promise<T> {
+export async function until<T>(look: () => T | Promise<T>, holds: (value: T) => boolean, ms = 60_000): Promise<T> {
   const deadline = performance.now() + ms;
   for (;;) {
     const value = await look();

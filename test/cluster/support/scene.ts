@@ -49,7 +49,7 @@ export async function instancesUnderLoad({ mongodbUri, zookeeper, database, plac
       ServiceTaker.start({ ...plan, ...(places[n] ? { place: places[n] } : {}) }),
     ),
   );
-  const cloudname = await namespace.open();
+  const cloudname = await namespace.open({ sessionMs: SESSION_MS });
   await evenlyLed(cloudname, { instances: INSTANCES, books: BOOKS });
   load.add(...services);
   await load.progress(20);

@@ -18,7 +18,7 @@ const READ_EVERY = 4;
 const RUSH_TICK_MS = 5;
 const ATTEMPTS_MAX = 60;
 const PROGRESS_MS_MAX = 60_000;
-const RECOVERED_MS_MAX = 30_000;
+const RECOVERED_MS_MAX = 60_000;
 const STATUS_MS_MAX = 5_000;
 
 /** A call, in the order of answers. */

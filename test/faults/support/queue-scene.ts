@@ -20,7 +20,7 @@ import { createQueue, lettersIn, type QueueSize, sizeOf } from './queues.ts';
 import { journalOf } from './read-journal.ts';
 import { until } from './until.ts';
 
-const SETTLED_MS_MAX = 30_000;
+const SETTLED_MS_MAX = 60_000;
 const BREAKS_SHOWN = 10;
 
 export interface ScenePlan {

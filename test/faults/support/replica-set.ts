@@ -11,7 +11,7 @@ export const IMPATIENT: Partial<EngineLimits> = { callerPatienceMs: 4_000, claim
 /** The index of the primary, as soon as there is one among the members that answer. */
 export async function primaryOf(set: EmbeddedReplicaSet): Promise<number> {
   let index: number | null = null;
-  await expect.poll(async () => (index = await set.primaryIndex()), { timeout: 30_000 }).not.toBeNull();
+  await expect.poll(async () => (index = await set.primaryIndex()), { timeout: 60_000 }).not.toBeNull();
   return index!;
 }
 

@@ -6,6 +6,7 @@ import { freePort } from '../../../src/mongo/free-ports.ts';
 import type { Place } from '../../../src/mongo/mongod-process.ts';
 import { Api } from '../../service/support/api.ts';
 import type { Told } from '../../simulation/check-journal.ts';
+import { compile } from '../../support/build.ts';
 import { balanceOverHttp, tellOverHttp } from './http-taker.ts';
 import { BOOKS } from './load.ts';
 import type { BalanceTold, Taker } from './takers.ts';
@@ -91,7 +92,8 @@ export class ServiceTaker implements Taker {
       ...settings,
     };
     const log = join(folder, `service-${place.host}-${port}-${++this.#starts}.log`);
-    const another = new ServiceProcess(address, environment, log, undefined, place.within);
+    const program = ['--max-semi-space-size=32', ...(await compile()).program];
+    const another = new ServiceProcess(address, environment, log, program, place.within);
     await another.start();
     this.#process = another;
     this.#api = new Api(address, apiKey);

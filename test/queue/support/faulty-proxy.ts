@@ -5,6 +5,8 @@ export interface FaultyProxy {
   readonly endpoint: string;
   /** Actions that are answered with an error that the SDK does not retry, and never reach the server. */
   readonly refuses: Set<string>;
+  /** The same, the next time only. */
+  readonly refusesOnce: Set<string>;
   /** How often each action came in. */
   readonly seen: Map<string, number>;
   stop(): Promise<void>;
@@ -14,11 +16,12 @@ const REFUSAL = JSON.stringify({ __type: 'com.amazonaws.sqs#AccessDenied', messa
 
 export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const refuses = new Set<string>();
+  const refusesOnce = new Set<string>();
   const seen = new Map<string, number>();
   const server = createServer((incoming, answer) => {
     const action = String(incoming.headers['x-amz-target'] ?? '').replace('AmazonSQS.', '');
     seen.set(action, (seen.get(action) ?? 0) + 1);
-    if (refuses.has(action)) {
+    if (refuses.has(action) || refusesOnce.delete(action)) {
       incoming.resume();
       answer.writeHead(403, { 'content-type': 'application/x-amz-json-1.0' }).end(REFUSAL);
       return;
@@ -37,7 +40,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  return { endpoint: `http://127.0.0.1:${port}`, refuses, seen, stop };
+  return { endpoint: `http://127.0.0.1:${port}`, refuses, refusesOnce, seen, stop };
 }
 
 async function listen(server: Server): Promise<number> {

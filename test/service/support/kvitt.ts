@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
-import { type Build, compile } from '../../support/build.ts';
+import { compile } from '../../support/build.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const SOURCE = ['--import', 'tsx', join(ROOT, 'src/cli.ts')];
-const COMMAND_MS_MAX = 45_000;
+const COMMAND_MS_MAX = 100_000;
 let program: readonly string[] = SOURCE;
 
 /**
@@ -16,14 +16,11 @@ let program: readonly string[] = SOURCE;
  * the time.
  */
 export function useBuild(): void {
-  let build: Build;
   beforeAll(async () => {
-    build = await compile();
-    program = build.program;
+    program = (await compile()).program;
   });
-  afterAll(async () => {
+  afterAll(() => {
     program = SOURCE;
-    await build.remove();
   });
 }
 

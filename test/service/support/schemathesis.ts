@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { pythonWith } from '../../support/python.ts';
 
 const FILES = fileURLToPath(new URL('./schemathesis/', import.meta.url));
-const RUN_MS_MAX = 200_000;
+const RUN_MS_MAX = 420_000;
 
 /** Its `python`; installed first if it is not there yet, which takes a quarter of a minute. */
 export function installSchemathesis(): Promise<string> {

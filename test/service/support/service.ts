@@ -79,6 +79,6 @@ export async function listsCaughtUp(db: Db): Promise<void> {
       const taken = await new MongoAudit(db).checkpoints('payments');
       for (const { book, height } of tips) expect(taken.get(book) ?? 0).toBeGreaterThanOrEqual(height);
     },
-    { timeout: 10_000, interval: 50 },
+    { timeout: 40_000, interval: 50 },
   );
 }

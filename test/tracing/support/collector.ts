@@ -1,6 +1,6 @@
 /** A collector that takes OTLP over HTTP as JSON, and keeps it; or takes nothing. */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 type Value = { stringValue?: string; intValue?: number | string; doubleValue?: number; boolValue?: boolean };
@@ -39,11 +39,15 @@ export class Collector {
   requests = 0;
   /** It reads what comes and never answers. */
   hangs = false;
+  /** Requests that have no answer yet and were not given up by their sender. */
+  readonly open = new Set<IncomingMessage>();
   readonly #server: Server;
 
   private constructor() {
     this.#server = createServer(async (request, response) => {
       this.requests++;
+      this.open.add(request);
+      response.on('close', () => this.open.delete(request));
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
       if (this.hangs) return;
