@@ -16,6 +16,8 @@ import { damaged, type Tree } from './tree.ts';
 
 const STORED = 0;
 const DEFLATED = 8;
+const ENCRYPTED_FLAG = 1;
+const UTF8_FLAG = 0x800;
 /** The end of the central directory, without its comment. */
 const END_BYTES = 22;
 /** What stands before it in large archives: another end, and where that is. */
@@ -73,9 +75,8 @@ async function readDirectory(zip: ZipFile, tree: Tree): Promise<Part[]> {
 
 async function checkedPart(zip: ZipFile, entry: Entry): Promise<Part> {
   const flags = entry.generalPurposeBitFlag;
-  const name = getFileNameLowLevel(flags, entry.fileNameRaw, entry.extraFields, true);
-  // In the alphabet of DOS they are pictures, which a check of the decoded name takes for letters.
-  if (entry.fileNameRaw.some((byte) => byte < 0x20)) throw refusedEntry(name, 'has a control character in its name');
+  // Also without that flag: zip leaves it out where the locale says nothing of UTF-8.
+  const name = getFileNameLowLevel(flags | UTF8_FLAG, entry.fileNameRaw, entry.extraFields, true);
   checkedPath(name);
   if (entry.isEncrypted()) throw refusedEntry(name, 'is encrypted');
   if (entry.compressionMethod !== STORED && entry.compressionMethod !== DEFLATED) {
@@ -86,7 +87,7 @@ async function checkedPart(zip: ZipFile, entry: Entry): Promise<Part> {
   if (
     !local.fileName.equals(entry.fileNameRaw) ||
     local.compressionMethod !== entry.compressionMethod ||
-    ((local.generalPurposeBitFlag ^ flags) & 1) !== 0
+    ((local.generalPurposeBitFlag ^ flags) & ENCRYPTED_FLAG) !== 0
   ) {
     throw refusedEntry(name, 'is something else in the directory than before its content');
   }
@@ -133,10 +134,19 @@ async function unpackPart(archive: string, part: Part, tree: Tree): Promise<void
   tree.expect(name, part.bytes);
   // A stream of a file cannot be told to read nothing.
   const raw = from === to ? Readable.from([]) : createReadStream(archive, { start: from, end: to - 1 });
-  const write = (content: AsyncIterable<Buffer>) => tree.file(name, part.isExecutable, checked(content, part));
+  let refused: unknown = null;
+  const write = async (content: AsyncIterable<Buffer>) => {
+    await tree.file(name, part.isExecutable, checked(content, part)).catch((error) => {
+      refused = error;
+      throw error;
+    });
+  };
   const options = { signal: tree.signal };
-  if (part.isDeflated) await pipeline(raw, createInflateRaw(), write, options);
-  else await pipeline(raw, write, options);
+  const done = part.isDeflated ? pipeline(raw, createInflateRaw(), write, options) : pipeline(raw, write, options);
+  await done.catch((error) => {
+    // The streams that are ended in consequence say only that they were.
+    throw refused ?? error;
+  });
 }
 
 /** Passes on content that has the size and the checksum that the directory gives. */
