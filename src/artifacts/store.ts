@@ -14,7 +14,6 @@ import { unpack } from './unpack.ts';
 import { requireSignature } from './verify.ts';
 
 const INSTALLATIONS_AT_A_TIME = 8;
-const NEVER = new AbortController().signal;
 
 /**
  * Opens the store of a folder, which is made when it is not there, and removes what was broken off in it. One process at a
@@ -79,7 +78,7 @@ class FolderStore implements ArtifactStore {
         const received = join(folder, 'received');
         await this.#receive(ref, archive, received);
         await this.#turns.take(ref.id, async () => {
-          if (!(await this.#refuseOther(ref))) await this.#install(ref, received, NEVER);
+          if (!(await this.#refuseOther(ref))) await this.#install(ref, received, new AbortController().signal);
         });
       });
     } finally {

@@ -59,6 +59,8 @@ export class Shared<T> {
   /** @throws what the work throws, or the reason of the signal when that comes first */
   async wait(signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
+    // One signal may be for many, which Node takes for a leak.
+    setMaxListeners(0, signal);
     this.#waiters += 1;
     let stop: () => void = ignore;
     const aborted = new Promise<never>((_, reject) => {
