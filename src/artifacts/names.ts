@@ -28,13 +28,13 @@ export function refusedEntry(name: string, why: string): ArtifactError {
 
 function refusal(path: string): string | null {
   if (path === '') return 'is an empty name';
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX) return `has a path of more than ${PATH_BYTES_MAX} bytes`;
   if ([...path].some(isControl)) return 'has a control character in its name';
   // What decoders put in place of bytes that are no UTF-8: two names could become one.
   if (path.includes('\uFFFD')) return 'has a name that is not UTF-8';
   if (path.includes('\\')) return 'has a backslash in its name';
   if (path.startsWith('/')) return 'is an absolute path';
   if (/^[A-Za-z]:/.test(path)) return 'has a drive letter';
-  if (Buffer.byteLength(path) > PATH_BYTES_MAX) return `has a path of more than ${PATH_BYTES_MAX} bytes`;
   for (const component of path.split('/')) {
     if (component === '..') return 'leads out of the archive with ..';
     if (component === '' || component === '.') return 'has an empty part in its path';

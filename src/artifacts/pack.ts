@@ -72,10 +72,10 @@ async function writeArchive(
       throw error;
     },
   );
-  // Either may fail first, and then makes the other fail: what was added says better why.
-  const [adding, writing] = await Promise.allSettled([added, written]);
-  if (adding.status === 'rejected') throw adding.reason;
+  // What is added is told to who writes when it fails; the other way round only that it is over.
+  const [writing, adding] = await Promise.allSettled([written, added]);
   if (writing.status === 'rejected') throw writing.reason;
+  if (adding.status === 'rejected') throw adding.reason;
   return { sha256: digest.digest('hex'), bytes, leftOut };
 }
 

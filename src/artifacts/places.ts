@@ -1,5 +1,5 @@
 /** Where things are in the folder of a store, and which artifacts are there whole. */
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { artifactId, artifactRef, parseArtifactId } from './artifact.ts';
@@ -41,7 +41,10 @@ export class Places {
   async makeParents(id: string): Promise<void> {
     const { group, name } = parseArtifactId(id);
     const folders = [this.root, join(this.root, group), join(this.root, group, name)];
-    await mkdir(folders[2]!, { recursive: true, mode: 0o755 });
+    for (const folder of folders.slice(1)) {
+      await mkdir(folder, { recursive: true });
+      await chmod(folder, 0o755);
+    }
     for (const folder of folders.slice(0, 2)) await syncPath(folder);
   }
 
@@ -85,10 +88,9 @@ export function filesFolder(folder: string): string {
   return join(folder, 'files');
 }
 
-/** Also when something that is no folder is in the path. */
+/** Also when something of another kind is in its place, or in the path. */
 export function isAbsent(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' || code === 'ENOTDIR';
+  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 async function names(folder: string): Promise<string[]> {

@@ -64,14 +64,16 @@ async function follow(
   signal: AbortSignal,
 ): Promise<Dispatcher.ResponseData> {
   let url = checkedUrl(source.url);
+  const { origin } = url;
+  // What is for one server, such as its credentials, is for no other, nor for where another one sends us.
+  let own = source.headers;
   for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
-    // What is for one server, such as its credentials, is for no other.
-    const own = url.origin === new URL(source.url).origin ? source.headers : {};
     const answer = await orFailed(request(url, { dispatcher: agent, headers: { ...own, ...headers }, signal }), signal);
     const { location } = answer.headers;
     if (!REDIRECTS.has(answer.statusCode) || typeof location !== 'string') return answer;
     await ignore(answer);
     url = checkedUrl(location, url);
+    if (url.origin !== origin) own = {};
   }
   throw new SourceFailure(`redirects more than ${REDIRECTS_MAX} times`, false);
 }

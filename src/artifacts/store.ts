@@ -21,7 +21,8 @@ const INSTALLATIONS_AT_A_TIME = 8;
  */
 export async function openStore(options: StoreOptions, times: DownloadTimes = DOWNLOAD_TIMES): Promise<ArtifactStore> {
   const store = new FolderStore(options, times);
-  await mkdir(options.folder, { recursive: true, mode: 0o755 });
+  // Not by the mode of mkdir, which the umask would narrow: who runs what is in it need not be who opens it.
+  if ((await mkdir(options.folder, { recursive: true })) !== undefined) await chmod(options.folder, 0o755);
   await store.tidy();
   return store;
 }
@@ -53,6 +54,7 @@ class FolderStore implements ArtifactStore {
 
   async hold(ref: ArtifactRef, signal: AbortSignal): Promise<{ readonly folder: string; letGo(): void }> {
     this.#check(ref);
+    signal.throwIfAborted();
     // Before it is installed, so that nothing removes it in between.
     const letGo = this.#count(ref.id);
     try {
@@ -77,9 +79,9 @@ class FolderStore implements ArtifactStore {
       await this.#inTemporary(async (folder) => {
         const received = join(folder, 'received');
         await this.#receive(ref, archive, received);
-        await this.#turns.take(ref.id, async () => {
-          if (!(await this.#refuseOther(ref))) await this.#install(ref, received, new AbortController().signal);
-        });
+        await this.#installOnce(ref, received, new AbortController().signal);
+        // Who fetches it need not any more.
+        this.#installations.get(keyOf(ref))?.giveUp(new Error(`${ref.id} was uploaded meanwhile`));
       });
     } finally {
       archive.destroy();
@@ -168,14 +170,12 @@ class FolderStore implements ArtifactStore {
   }
 
   #installation(ref: ArtifactRef): Shared<void> {
-    const key = `${ref.id} ${ref.sha256}`;
+    const key = keyOf(ref);
     const known = this.#installations.get(key);
     if (known !== undefined && !known.isGivenUp) return known;
     const begun: Shared<void> = new Shared(async (signal) => {
       try {
-        await this.#turns.take(ref.id, async () => {
-          if (!(await this.#refuseOther(ref))) await this.#slots.take(() => this.#fetchAndInstall(ref, signal));
-        });
+        if (!(await this.#isThere(ref))) await this.#slots.take(() => this.#fetchAndInstall(ref, signal));
       } finally {
         if (this.#installations.get(key) === begun) this.#installations.delete(key);
       }
@@ -184,8 +184,24 @@ class FolderStore implements ArtifactStore {
     return begun;
   }
 
+  /** Not in the turn of its id while it is fetched: somebody may upload it because that takes too long. */
   async #fetchAndInstall(ref: ArtifactRef, signal: AbortSignal): Promise<void> {
-    await this.#downloads.fetch(ref, signal, (archive) => this.#install(ref, archive, signal));
+    try {
+      await this.#downloads.fetch(ref, signal, (archive) => this.#installOnce(ref, archive, signal));
+    } catch (error) {
+      if (!(await this.#isThere(ref))) throw error;
+    }
+  }
+
+  #installOnce(ref: ArtifactRef, proven: string, signal: AbortSignal): Promise<void> {
+    return this.#turns.take(ref.id, async () => {
+      if (!(await this.#refuseOther(ref))) await this.#install(ref, proven, signal);
+    });
+  }
+
+  /** In its turn, so that nothing is about to remove it. @throws ArtifactError `conflict` when another one is there */
+  #isThere(ref: ArtifactRef): Promise<boolean> {
+    return this.#turns.take(ref.id, () => this.#refuseOther(ref));
   }
 
   /** Is it there? @throws ArtifactError `conflict` when another one is */
@@ -269,6 +285,10 @@ class FolderStore implements ArtifactStore {
       await rm(folder, { recursive: true, force: true }).finally(() => this.#making.delete(name));
     }
   }
+}
+
+function keyOf({ id, sha256 }: ArtifactRef): string {
+  return `${id} ${sha256}`;
 }
 
 async function writeMeta(folder: string, meta: Meta): Promise<void> {

@@ -39,7 +39,7 @@ export class Slots {
   }
 }
 
-/** Work for which several wait. It is given up when none of them waits any more. */
+/** Work for which several wait. It is given up when none of them waits any more, or it is of no use. */
 export class Shared<T> {
   readonly #abort = new AbortController();
   readonly #result: Promise<T>;
@@ -54,6 +54,10 @@ export class Shared<T> {
   /** Was it given up? Then nobody else can wait for it. */
   get isGivenUp(): boolean {
     return this.#abort.signal.aborted;
+  }
+
+  giveUp(why: Error): void {
+    this.#abort.abort(why);
   }
 
   /** @throws what the work throws, or the reason of the signal when that comes first */

@@ -301,6 +301,11 @@ describe('an archive that is downloaded', () => {
     expect(await fetched(undefined, { sources: [{ url: other.url, headers }] })).toBe(true);
     expect(other.requests.map((request) => request.headers.authorization)).toEqual(['Bearer secret', 'Bearer secret']);
     expect(JSON.stringify(target.requests[0]!.headers)).not.toContain('secret');
+    // Nor back to the first one, on behalf of another.
+    const back = await serve((request, response) => status(302, { location: first.url })(request, response));
+    const first = await serve(status(302, { location: back.url }), sends(CONTENT));
+    expect(await fetched(undefined, { sources: [{ url: first.url, headers }] })).toBe(true);
+    expect(first.requests.map((request) => request.headers.authorization)).toEqual(['Bearer secret', undefined]);
   });
 
   it('is fetched by one at a time', async () => {

@@ -109,7 +109,7 @@ describe('a folder that is packed', () => {
       files: fc.dictionary(path, fc.tuple(fc.uint8Array({ maxLength: 3000 }), fc.boolean()), { maxKeys: 8 }),
       folder: path,
     },
-    { numRuns: 25 },
+    { numRuns: 15 },
   )('is the same when it is unpacked', async ({ files, folder }) => {
     const { base, source, out } = await packed({});
     for (const [file, [content, isExecutable]] of Object.entries(files)) {

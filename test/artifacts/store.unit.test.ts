@@ -127,25 +127,55 @@ describe('an artifact that is held', () => {
     const third = expect(store.hold(ref, three.signal)).rejects.toThrow('the third');
     await vi.waitFor(() => expect(server.requests).toHaveLength(2), { timeout: 30_000 });
     three.abort(new Error('the third'));
+    await third;
     // Whoever comes now must not get what was given up.
     const fourth = store.hold(ref, NEVER);
-    await third;
     await vi.waitFor(() => expect(server.requests).toHaveLength(3), { timeout: 30_000 });
     answer();
     (await fourth).letGo();
     await expect(store.hold(ref, AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
+    expect(server.requests).toHaveLength(3);
     await expectTidy(root);
   });
 
-  it('is refused when another archive has its id, also while that one is being installed', async () => {
-    const server = await serve(sends(ARCHIVE));
-    const { store } = await opened();
-    const first = store.hold({ ...REF, url: server.url }, NEVER);
-    await fails(store.hold(refOf(OTHER, { url: server.url }), NEVER), 'conflict');
-    const { folder } = await first;
-    await fails(store.hold(refOf(OTHER), NEVER), 'conflict');
-    await fails(put(store, refOf(OTHER), OTHER), 'conflict');
+  it('is refused when another archive has its id, also when both are being fetched', async () => {
+    const [server, otherServer] = [await serve(sends(ARCHIVE)), await serve(sends(OTHER))];
+    const { store, root } = await opened();
+    const refs = [{ ...REF, url: server.url }, refOf(OTHER, { url: otherServer.url })];
+    const held = await Promise.allSettled(refs.map((ref) => store.hold(ref, NEVER)));
+    expect(held.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const wins = held[0]!.status === 'fulfilled' ? REF : refOf(OTHER);
+    const loses = wins === REF ? refOf(OTHER) : REF;
+    await fails(store.hold(loses, NEVER), 'conflict');
+    await fails(put(store, loses, wins === REF ? OTHER : ARCHIVE), 'conflict');
+    expect((await store.list()).map(({ sha256 }) => sha256)).toEqual([wins.sha256]);
+    await expectTidy(root);
+  });
+
+  it('is had as soon as it is uploaded, though it is still being fetched', async () => {
+    const server = await serve(() => undefined);
+    const { store, root } = await opened({ stall: 600_000 });
+    const holding = store.hold({ ...REF, url: server.url }, NEVER);
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 30_000 });
+    await put(store, REF, ARCHIVE);
+    const { folder } = await holding;
     expect(await readFile(join(folder, 'bin/run'), 'utf8')).toBe('run');
+    await fails(store.uninstall(REF.id), 'in_use');
+    await expectTidy(root);
+  });
+
+  it('can be reached by everybody, whatever the umask', async () => {
+    const before = process.umask(0o077);
+    try {
+      const root = join(await temporaryFolder(), 'new');
+      const { store } = await opened({ folder: root });
+      await put(store, REF, ARCHIVE);
+      for (const path of ['', 'no.kvitt', 'no.kvitt/test', 'no.kvitt/test/1', 'no.kvitt/test/1/files']) {
+        expect((await stat(join(root, path))).mode & 0o777).toBe(0o755);
+      }
+    } finally {
+      process.umask(before);
+    }
   });
 
   it('is refused whole when it holds what is never unpacked, and leaves nothing behind', async () => {
@@ -341,6 +371,13 @@ describe('a store', () => {
       async (folder) => {
         const meta = await readFile(join(folder, 'meta.json'), 'utf8');
         await writeFile(join(folder, 'meta.json'), meta.replace('no.kvitt:test:1', 'no.kvitt:test:2'));
+      },
+    ],
+    [
+      'a folder for a meta.json',
+      async (folder) => {
+        await rm(join(folder, 'meta.json'));
+        await mkdir(join(folder, 'meta.json'));
       },
     ],
     ['a meta.json that is a list', (folder) => writeFile(join(folder, 'meta.json'), '[]')],

@@ -1,9 +1,11 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { type ArtifactError, type ArtifactRef, artifactRef } from '../../src/artifacts/artifact.ts';
 import { readPrivateKey, readPublicKeys, requireSignature, sign } from '../../src/artifacts/verify.ts';
 
+const run = promisify(execFile);
 const ours = generateKeyPairSync('ed25519');
 const others = generateKeyPairSync('ed25519');
 const REF = { id: 'no.kvitt:kvitt:1.2.0', sha256: 'a'.repeat(64) };
@@ -67,12 +69,10 @@ describe('keys', () => {
     ).toBe(true);
   });
 
-  it('that openssl makes are read', () => {
-    const made = execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519']);
-    const published = execFileSync('openssl', ['pkey', '-pubout'], { input: made }).toString();
-    expect(
-      isTrusted({ ...REF, signature: sign(readPrivateKey(made.toString()), REF) }, readPublicKeys(published)),
-    ).toBe(true);
+  it('that openssl makes are read', async () => {
+    const made = (await run('sh', ['-c', 'openssl genpkey -algorithm ed25519'])).stdout;
+    const published = (await run('sh', ['-c', 'echo "$0" | openssl pkey -pubout', made])).stdout;
+    expect(isTrusted({ ...REF, signature: sign(readPrivateKey(made), REF) }, readPublicKeys(published))).toBe(true);
   });
 
   it('of another kind are refused, with what to do', () => {
