@@ -59,7 +59,11 @@ export class Downloads {
       this.#active.add(ref.sha256);
       try {
         const part = this.#part(ref.sha256);
-        await this.#fetch(ref, part, signal);
+        await this.#fetch(ref, part, signal).catch(async (error) => {
+          // Something is wrong here, such as a full disk, which it must not keep full.
+          if (!(error instanceof ArtifactError) && !signal.aborted) await rm(part, { force: true, recursive: true });
+          throw error;
+        });
         return await use(part).finally(() => rm(part, { force: true }));
       } finally {
         this.#active.delete(ref.sha256);

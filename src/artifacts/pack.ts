@@ -64,7 +64,7 @@ async function writeArchive(
   });
   const leftOut: string[] = [];
   const tar = packTar();
-  const written = pipeline(tar, createGzip({ level: 9 }), counter, createWriteStream(path, { flags: 'wx' }));
+  const written = pipeline(tar, createGzip(), counter, createWriteStream(path, { flags: 'wx' }));
   const added = addFolder(tar, root, '', leftOut).then(
     () => tar.finalize(),
     (error) => {

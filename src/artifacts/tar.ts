@@ -43,6 +43,8 @@ export async function unpackTar(archive: string, tree: Tree): Promise<void> {
 async function unpackEntry(header: Header, content: AsyncIterable<Uint8Array>, tree: Tree): Promise<number> {
   const { name, type, size, mode, byteOffset, pax } = header;
   if (Object.keys(pax ?? {}).some((key) => key.startsWith('GNU.sparse'))) throw refusedEntry(name, 'is a sparse file');
+  // tar-stream passes on what is no number, and then waits for content without end.
+  if (!Number.isSafeInteger(size) || size < 0) throw refusedEntry(name, 'has a size that is no number');
   if (type === 'directory') {
     if (size !== 0) throw refusedEntry(name, 'is a folder with content');
     await tree.folder(name);

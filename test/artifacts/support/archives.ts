@@ -10,6 +10,7 @@ export interface TarEntry {
   readonly linkname?: string;
   /** What the header says; without it the truth. */
   readonly size?: number;
+  readonly sizeField?: string;
   readonly magic?: string;
 }
 
@@ -22,17 +23,24 @@ export function tarHeader({ name, content = '', type = '0', mode = 0o644, linkna
   octal(0, 108, 7);
   octal(0, 116, 7);
   octal(rest.size ?? Buffer.byteLength(content), 124, 11);
+  if (rest.sizeField !== undefined) block.write(rest.sizeField, 124, 'latin1');
   octal(0, 136, 11);
-  block.write('        ', 148);
   block.write(type, 156, 'latin1');
   block.write(linkname, 157);
   block.write(rest.magic ?? 'ustar\x0000', 257, 'latin1');
-  octal(
-    block.reduce((sum, byte) => sum + byte, 0),
-    148,
-    6,
-  );
-  return block;
+  return withChecksums(block);
+}
+
+/** Makes the checksums of all headers right again. */
+export function withChecksums(tar: Buffer): Buffer {
+  for (let at = 0; at + 512 <= tar.byteLength; at += 512) {
+    const header = tar.subarray(at, at + 512);
+    if (header[156] === 0) continue;
+    header.write('        ', 148);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  }
+  return tar;
 }
 
 export function tarEntry(entry: TarEntry): Buffer {
