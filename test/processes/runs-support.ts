@@ -1,0 +1,111 @@
+/** Runs of programs that tests start, in folders of their own. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FILES, type KeeperFile, readJson } from '../../src/processes/keeper-files.ts';
+import { statOf } from '../../src/processes/proc.ts';
+import type { Run, RunPlan, Runs } from '../../src/processes/run.ts';
+import { openRuns } from '../../src/processes/runs.ts';
+
+export const COORDINATE = '0.server.anna.test';
+export const WAIT = { timeout: 30_000, interval: 20 };
+const NOBODY = 65_534;
+
+export const user = { uid: NOBODY, gid: NOBODY };
+export const isRoot = process.getuid!() === 0;
+
+const silent = () => undefined;
+export const log = { debug: silent, info: silent, warn: silent, error: silent };
+
+let names = 0;
+
+export function planOf(command: readonly string[], more: Partial<RunPlan> = {}): RunPlan {
+  names++;
+  return {
+    coordinate: COORDINATE,
+    run: `r${process.pid}x${names}`,
+    source: {} as RunPlan['source'],
+    command,
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    cwd: '/',
+    user: null,
+    ports: {},
+    limits: {},
+    leaseMs: null,
+    graceMs: 15_000,
+    ...more,
+  };
+}
+
+export function shell(script: string, more: Partial<RunPlan> = {}): RunPlan {
+  return planOf(['sh', '-c', script], more);
+}
+
+/** A folder with runs; whatever is left of them is ended at the end. */
+export class Host {
+  readonly folder = mkdtempSync(join(tmpdir(), 'kvitt-runs-'));
+  readonly opened: Runs[] = [];
+
+  async open(more: Partial<Parameters<typeof openRuns>[0]> = {}): Promise<Runs> {
+    const runs = await openRuns({ folder: this.folder, log, ...more });
+    this.opened.push(runs);
+    return runs;
+  }
+
+  runFolder(run: Pick<Run, 'plan'>): string {
+    return join(this.folder, run.plan.coordinate, 'runs', run.plan.run);
+  }
+
+  keeperOf(run: Pick<Run, 'plan'>): number {
+    return readJson<KeeperFile>(this.runFolder(run), FILES.keeper)!.keeper!.pid;
+  }
+
+  async close(): Promise<void> {
+    const runs = await (await openRuns({ folder: this.folder, log })).adopt();
+    await Promise.all(runs.map((run) => run.kill('the test is over')));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export function isRunning(pid: number): boolean {
+  const stat = statOf(pid);
+  return stat !== null && !stat.isGone;
+}
+
+/** The numbers of the processes that wrote them into files of that folder. */
+export function pidsIn(folder: string): number[] {
+  return readdirSync(folder).flatMap((name) => {
+    const pid = Number(readFileSync(join(folder, name), 'utf8'));
+    return pid > 1 ? [pid] : [];
+  });
+}
+
+export async function textOf(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString();
+}
+
+/** Collects what comes, until it is destroyed. */
+export function collect(stream: Readable): { text(): string; lines(): string[] } {
+  let text = '';
+  stream.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  return { text: () => text, lines: () => text.split('\n').slice(0, -1) };
+}
+
+export async function untilFile(path: string): Promise<string> {
+  for (let tries = 0; tries < 3_000; tries++) {
+    try {
+      const text = readFileSync(path, 'utf8');
+      if (text.endsWith('\n')) return text.trim();
+    } catch {
+      // Not yet.
+    }
+    await sleep(10);
+  }
+  throw new Error(`${path} was not written`);
+}
