@@ -11,6 +11,7 @@ import type { RunPlan } from './run.ts';
 
 const SHELL = '/bin/sh';
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const ID_NONE = 2 ** 32 - 1;
 /** Of a probe of the tools. */
 const PROBE_MS_MAX = 5_000;
 
@@ -89,6 +90,10 @@ function quoted(text: string): string {
 
 /** The command in front of another one, by which it has that user's rights and ends with its parent. */
 function rightsCommand(user: RunPlan['user']): string[] {
+  // All ones mean "as before" to the kernel: it would run with our rights.
+  const isUser = (id: number) => Number.isInteger(id) && id >= 0 && id < ID_NONE;
+  if (user !== null && !(isUser(user.uid) && isUser(user.gid)))
+    throw new Error(`there is no user ${user.uid}:${user.gid}`);
   const isAnother = user !== null && (user.uid !== process.getuid!() || user.gid !== process.getgid!());
   const canBind = canDieWithParent();
   if (!isAnother) return canBind ? ['setpriv', '--pdeathsig', 'KILL'] : [];

@@ -18,8 +18,12 @@ export function readLog(folder: string, options: LogOptions): Readable {
     objectMode: false,
     highWaterMark: CHUNK_BYTES,
   });
-  // A generator that waits for more does not notice by itself that nobody reads it any more.
-  output.once('close', () => ended.abort());
+  // A generator that waits for more does not notice by itself that nobody reads it any more, and is waited for.
+  const destroy = output._destroy;
+  output._destroy = (error, done) => {
+    ended.abort();
+    destroy.call(output, error, done);
+  };
   return output;
 }
 

@@ -15,6 +15,9 @@ const WAIT_MS_MAX = 5_000;
 const RETRY_MS = 1_000;
 const NEWLINE = 0x0a;
 
+/** The disk is not tried again as soon after a failure. */
+class NotYet extends Error {}
+
 export interface LogWriterOptions {
   readonly folder: string;
   readonly run: string;
@@ -58,9 +61,16 @@ export class LogWriter {
   }
 
   /** Resolves when all is written, or after so many ms. */
-  async close(ms: number): Promise<void> {
+  async flush(ms: number): Promise<void> {
     if (this.#lost > 0) this.#writing ??= this.#writeAll();
     await this.#drained(ms);
+  }
+
+  async close(ms: number): Promise<void> {
+    await this.flush(ms);
+    // While a write hangs, closing would hang as well.
+    if (this.#writing === null) await this.#file?.handle.close();
+    this.#file = null;
   }
 
   async #drained(ms: number): Promise<void> {
@@ -79,8 +89,8 @@ export class LogWriter {
 
   #nextBatch(): Buffer {
     let count = 0;
-    for (let bytes = 0; count < this.#queue.length && bytes < BATCH_BYTES_MAX; count++)
-      bytes += this.#queue[count]!.length;
+    const bytesMax = Math.min(BATCH_BYTES_MAX, this.options.limits.fileBytes);
+    for (let bytes = 0; count < this.#queue.length && bytes < bytesMax; count++) bytes += this.#queue[count]!.length;
     return Buffer.concat(this.#queue.splice(0, count));
   }
 
@@ -91,6 +101,7 @@ export class LogWriter {
     const all = Buffer.concat([note, batch]);
     let written = 0;
     try {
+      if (performance.now() < this.#retryAt) throw new NotYet(this.#lostWhy);
       const file = await this.#fileFor(all.length);
       while (written < all.length) {
         const { bytesWritten } = await file.handle.write(all, written);
@@ -99,7 +110,7 @@ export class LogWriter {
       }
     } catch (error) {
       this.#lose(linesIn(batch.subarray(Math.max(0, written - note.length))), (error as Error).message);
-      await this.#abandon();
+      if (!(error instanceof NotYet)) await this.#abandon();
     } finally {
       this.#queuedBytes -= batch.length;
     }
@@ -114,7 +125,6 @@ export class LogWriter {
   async #fileFor(bytes: number) {
     if (this.#file !== null && this.#file.bytes + bytes <= this.options.limits.fileBytes) return this.#file;
     const { folder, run, limits, isOpen } = this.options;
-    if (Date.now() < this.#retryAt) throw new Error(this.#lostWhy);
     const path = join(folder, nextLogName(folder, run));
     const handle = await open(path, 'ax', 0o600);
     await this.#file?.handle.close().catch(() => undefined);
@@ -125,7 +135,7 @@ export class LogWriter {
 
   /** What is half written is the end of its file, where readers do not take it for a line. */
   async #abandon(): Promise<void> {
-    this.#retryAt = Date.now() + RETRY_MS;
+    this.#retryAt = performance.now() + RETRY_MS;
     if (this.#file === null) return;
     await this.#file.handle.close().catch(() => undefined);
     if (this.#file.bytes === 0) rmSync(this.#file.path, { force: true });

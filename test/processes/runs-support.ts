@@ -1,12 +1,12 @@
 /** Runs of programs that tests start, in folders of their own. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FILES, type KeeperFile, readJson } from '../../src/processes/keeper-files.ts';
 import { statOf } from '../../src/processes/proc.ts';
-import type { Run, RunPlan, Runs } from '../../src/processes/run.ts';
+import type { Run, RunPlan, Runs, RunsOptions } from '../../src/processes/run.ts';
 import { openRuns } from '../../src/processes/runs.ts';
 
 export const COORDINATE = '0.server.anna.test';
@@ -46,12 +46,14 @@ export function shell(script: string, more: Partial<RunPlan> = {}): RunPlan {
 /** A folder with runs; whatever is left of them is ended at the end. */
 export class Host {
   readonly folder = mkdtempSync(join(tmpdir(), 'kvitt-runs-'));
-  readonly opened: Runs[] = [];
 
-  async open(more: Partial<Parameters<typeof openRuns>[0]> = {}): Promise<Runs> {
-    const runs = await openRuns({ folder: this.folder, log, ...more });
-    this.opened.push(runs);
-    return runs;
+  constructor() {
+    // Other users pass through it to their work.
+    chmodSync(this.folder, 0o711);
+  }
+
+  open(more: Partial<RunsOptions> = {}): Promise<Runs> {
+    return openRuns({ folder: this.folder, log, ...more });
   }
 
   runFolder(run: Pick<Run, 'plan'>): string {
