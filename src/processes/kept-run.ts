@@ -21,7 +21,7 @@ import type { Log } from './types.ts';
 
 const RETRY_MS = { first: 10, max: 500 } as const;
 /** A keeper that says nothing for so long is taken at what its files say. */
-const SILENT_MS_MAX = 10_000;
+const SILENT_MS_MAX = 3_000;
 /** A keeper that was told to kill, and did not come to an end, is killed itself; then the agent kills the rest. */
 const KILL_MS_MAX = 20_000;
 

@@ -1,9 +1,13 @@
 /** Runs of programs that tests start, in folders of their own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect, vi } from 'vitest';
 import { FILES, type KeeperFile, readJson } from '../../src/processes/keeper-files.ts';
 import { statOf } from '../../src/processes/proc.ts';
 import type { Run, RunPlan, Runs, RunsOptions } from '../../src/processes/run.ts';
@@ -110,4 +114,26 @@ export async function untilFile(path: string): Promise<string> {
     await sleep(10);
   }
   throw new Error(`${path} was not written`);
+}
+
+const AGENT = fileURLToPath(new URL('./adopt-agent.ts', import.meta.url));
+
+/** An agent in a process of its own, which is ended by `end`. */
+export async function agent(host: Host, plan: RunPlan, how: 'once' | 'loop'): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['--import', 'tsx', AGENT, host.folder, JSON.stringify(plan), how], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+  await once(child.stdout!, 'data');
+  return child;
+}
+
+export async function end(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
+
+export async function untilGone(...all: number[]): Promise<void> {
+  await vi.waitFor(() => expect(all.filter(isRunning)).toEqual([]), WAIT);
 }
