@@ -29,7 +29,7 @@ describe('a run with a lease', () => {
     child.kill('SIGSTOP');
     await untilGone(pid);
     await end(child);
-    expect(await (await host.open()).adopt())[0]!.ended).toMatchObject(why: 'lease', signal: 'SIGKILL' );
+    expect(await (await (await host.open()).adopt())[0]!.ended).toMatchObject({ why: 'lease', signal: 'SIGKILL' });
   });
 
   it('is ended in time when its agent dies right after the start', async () => {
@@ -55,7 +55,6 @@ describe('a run with a lease', () => {
   });
 });
 
-
 describe('a keeper', () => {
   async function connected(run: Run): Promise<{ socket: Socket; said: FromKeeper[] }> {
     const socket = connectTo(host.runFolder(run));
@@ -74,7 +73,12 @@ describe('a keeper', () => {
       { type: 'running', pid: run.pid, startedAt: run.startedAt.toISOString(), limits: {} },
     ]);
     socket.write('{"type":"of a newer agent","x":1}\n{"type":"stop of another kind"}\n');
-    for (const garbage of ['no json\n', '[]\n1\nnull\n', 'x'.repeat(200_000), '{"type":"stop","graceMs":"x"}\n{"type":"renew"}\n']) {
+    for (const garbage of [
+      'no json\n',
+      '[]\n1\nnull\n',
+      'x'.repeat(200_000),
+      '{"type":"stop","graceMs":"x"}\n{"type":"renew"}\n',
+    ]) {
       const other = await connected(run);
       other.socket.write(garbage);
       other.socket.end();
@@ -89,7 +93,9 @@ describe('a keeper', () => {
   });
 
   it('ends its program when it is told to end, as by a machine that shuts down', async () => {
-    const run = await (await host.open()).start(shell(`trap 'exit 3' TERM; echo $$ > ${pids}/main; while :; do sleep 0.1; done`));
+    const run = await (await host.open()).start(
+      shell(`trap 'exit 3' TERM; echo $$ > ${pids}/main; while :; do sleep 0.1; done`),
+    );
     await untilFile(join(pids, 'main'));
     process.kill(host.keeperOf(run), 'SIGHUP');
     process.kill(host.keeperOf(run), 'SIGTERM');
