@@ -6,14 +6,13 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { read, signal } from './proc.ts';
+import { isMissing, read, readIfThere, signal } from './proc.ts';
 
 /** Those of all runs are in one of this name. */
 const PARENT = 'kvitt-nodee';
 const CONTROLLERS = ['memory', 'cpu'] as const;
 const PERIOD_US = 100_000;
 const QUOTA_US_MIN = 1_000;
-const POLL_MS = { first: 5, max: 200 } as const;
 /** The kernel lets go of an emptied group a moment later. */
 const REMOVAL = { tries: 20, ms: 25 } as const;
 const PROBE_MS_MAX = 5_000;
@@ -158,34 +157,34 @@ function withInner(folder: string): string[] {
   try {
     const inner = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     return [...inner.flatMap(({ name }) => withInner(join(folder, name))), folder];
-  } catch {
-    return [];
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
   }
 }
 
+/** @throws Error when it cannot be seen whether there are any */
 export function processesIn(folders: readonly string[]): number[] {
   const lines = folders
     .flatMap(withInner)
-    .flatMap((folder) => (read(join(folder, 'cgroup.procs')) ?? '').split('\n').filter(Boolean));
+    .flatMap((folder) => (readIfThere(join(folder, 'cgroup.procs')) ?? '').split('\n').filter(Boolean));
   // 0 is one that our namespace of process numbers does not see.
   return [...new Set(lines.map(Number))].filter((pid) => pid > 0);
 }
 
-/** Resolves when nothing is in them any more; what waits for a disk in the kernel takes its time. */
-export async function killGroups(folders: readonly string[]): Promise<void> {
-  for (let ms: number = POLL_MS.first; ; ms = Math.min(2 * ms, POLL_MS.max)) {
-    const pids = processesIn(folders);
-    if (pids.length === 0) return;
-    for (const folder of folders) write(join(folder, 'cgroup.kill'), '1');
-    // Also where version 2 did it at once: a group of version 1 has no other way.
-    for (const pid of pids) signal(pid, 'SIGKILL');
-    await sleep(ms);
-  }
+/** Ends what is in them; answers whether there was something. */
+export function killInGroups(folders: readonly string[]): boolean {
+  const pids = processesIn(folders);
+  if (pids.length === 0) return false;
+  for (const folder of folders) write(join(folder, 'cgroup.kill'), '1');
+  // Also where version 2 did it at once: a group of version 1 has no other way.
+  for (const pid of pids) signal(pid, 'SIGKILL');
+  return true;
 }
 
 export async function removeGroups(folders: readonly string[]): Promise<void> {
   for (let tries = 0; tries < REMOVAL.tries; tries++) {
-    for (const folder of folders.flatMap(withInner)) remove(folder);
+    for (const folder of folders.filter((each) => existsSync(each)).flatMap(withInner)) remove(folder);
     if (!folders.some((folder) => existsSync(folder))) return;
     await sleep(REMOVAL.ms);
   }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ProcessIdentity, parseStat, read } from './proc.ts';
+import { type ProcessIdentity, parseStat, readIfThere } from './proc.ts';
 import type { Run, RunEnd, RunPlan } from './run.ts';
 
 /** A newer one adds members and messages; neither side minds what it does not know. */
@@ -60,10 +60,11 @@ export const FILES = {
   log: 'keeper.log',
 } as const;
 
-/** Null when it is missing, or damaged as by a power cut. */
+/** Null when it is missing, or damaged as by a power cut. @throws Error when it cannot be read */
 export function readJson<T>(folder: string, name: string): T | null {
+  const text = readIfThere(join(folder, name)) ?? 'null';
   try {
-    return JSON.parse(read(join(folder, name)) ?? 'null') as T | null;
+    return JSON.parse(text) as T | null;
   } catch {
     return null;
   }
@@ -71,7 +72,7 @@ export function readJson<T>(folder: string, name: string): T | null {
 
 /** The program that was started in a run; null: none was. The boot is the keeper's. */
 export function readProgram(folder: string, boot: string): ProcessIdentity | null {
-  const stat = parseStat(read(join(folder, FILES.program)) ?? '');
+  const stat = parseStat(readIfThere(join(folder, FILES.program)) ?? '');
   return stat === null ? null : { pid: stat.pid, start: stat.start, boot };
 }
 

@@ -199,10 +199,15 @@ export class Keeper {
   }
 
   #hear(message: ToKeeper): void {
-    if (message.type === 'stop') this.#stop(message.graceMs);
+    if (message.type === 'stop' && Number.isFinite(message.graceMs)) this.#stop(message.graceMs);
     if (message.type === 'kill') this.#kill(message.why);
     // A lease that ran out is not renewed: it may be another one's already.
-    if (message.type === 'renew' && this.#leaseUntil !== null && !this.#checkLease()) {
+    if (
+      message.type === 'renew' &&
+      Number.isFinite(message.until) &&
+      this.#leaseUntil !== null &&
+      !this.#checkLease()
+    ) {
       this.#leaseUntil = message.until;
       this.#look();
     }

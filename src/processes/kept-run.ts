@@ -55,7 +55,7 @@ export class KeptRun implements Run {
   static async take(folder: string, file: PlanFile, log: Log): Promise<KeptRun> {
     const run = new KeptRun(folder, file, log);
     const known = new Promise<void>((resolve) => {
-      run.#watch(resolve).catch((error) => log.error({ error, folder }, 'a run cannot be looked after'));
+      void run.#watch(resolve);
     });
     const tooLate = new AbortController();
     await Promise.race([known, run.ended, sleep(SILENT_MS_MAX, undefined, tooLate).catch(() => undefined)]);
@@ -129,13 +129,24 @@ export class KeptRun implements Run {
   /** Until the run has ended, or nobody wants to know any more. */
   async #watch(onKnown: () => void): Promise<void> {
     for (let ms: number = RETRY_MS.first; !this.#detached.signal.aborted; ms = Math.min(2 * ms, RETRY_MS.max)) {
-      const ended =
-        readJson<EndFile>(this.folder, FILES.end) ?? (keeperLives(this.#kept) ? null : await endLost(this.folder));
-      if (ended !== null) return this.#settle(ended);
-      if (await this.#converse(onKnown)) ms = RETRY_MS.first;
+      try {
+        const ended = await this.#found();
+        if (ended !== null) return this.#settle(ended);
+        if (await this.#converse(onKnown)) ms = RETRY_MS.first;
+      } catch (error) {
+        // As with too many open files. Nothing is taken for ended because it cannot be seen.
+        this.log.warn({ error, folder: this.folder }, 'a run cannot be looked after; trying again');
+      }
       if (this.#end !== null) return;
       await sleep(ms, undefined, { signal: this.#detached.signal }).catch(() => undefined);
     }
+  }
+
+  /** The end, where it is known without asking the keeper. */
+  async #found(): Promise<EndFile | null> {
+    const written = readJson<EndFile>(this.folder, FILES.end);
+    if (written !== null || keeperLives(this.#kept)) return written;
+    return await endLost(this.folder);
   }
 
   /** Resolves when the keeper hung up, or did not answer: false. */

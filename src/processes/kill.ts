@@ -1,6 +1,6 @@
 /** Ends all that belongs to a run. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { killGroups } from './cgroup.ts';
+import { killInGroups } from './cgroup.ts';
 import { membersOf, type ProcessIdentity, signal, statOf } from './proc.ts';
 
 const POLL_MS = { first: 5, max: 200 } as const;
@@ -12,16 +12,25 @@ export function terminate(program: ProcessIdentity): void {
 
 /** Resolves when nothing of the program's group, its session and its control groups is left. */
 export async function killAll(program: ProcessIdentity | null, groups: readonly string[]): Promise<void> {
-  await Promise.all([program === null ? null : killSession(program), killGroups(groups)]);
+  for (let ms: number = POLL_MS.first; killOnce(program, groups); ms = Math.min(2 * ms, POLL_MS.max)) await sleep(ms);
 }
 
-async function killSession(program: ProcessIdentity): Promise<void> {
-  for (let ms: number = POLL_MS.first; isOurs(program); ms = Math.min(2 * ms, POLL_MS.max)) {
-    const members = membersOf(program.pid);
-    if (members.length === 0) return;
-    for (const { pid } of members) signal(pid, 'SIGKILL');
-    await sleep(ms);
+/** Was there something, or may there have been? What waits for a disk in the kernel ends later. */
+function killOnce(program: ProcessIdentity | null, groups: readonly string[]): boolean {
+  try {
+    const wasMember = program !== null && killSession(program);
+    return killInGroups(groups) || wasMember;
+  } catch {
+    // As with too many open files: what cannot be seen is not taken for gone.
+    return true;
   }
+}
+
+function killSession(program: ProcessIdentity): boolean {
+  if (!isOurs(program)) return false;
+  const members = membersOf(program.pid);
+  for (const { pid } of members) signal(pid, 'SIGKILL');
+  return members.length > 0;
 }
 
 /**

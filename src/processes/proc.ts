@@ -25,8 +25,11 @@ export interface ProcessStat {
   readonly isGone: boolean;
 }
 
+let knownBoot: string | undefined;
+
 export function bootId(): string {
-  return read('/proc/sys/kernel/random/boot_id')?.trim() ?? 'unknown';
+  knownBoot ??= readIfThere('/proc/sys/kernel/random/boot_id')?.trim() ?? 'unknown';
+  return knownBoot;
 }
 
 /**
@@ -38,8 +41,9 @@ export function bootMs(): number {
   return Number.isFinite(seconds) ? seconds * 1_000 : Number(process.hrtime.bigint() / 1_000_000n);
 }
 
+/** Null: it is gone. @throws Error when that cannot be seen, as with too many open files */
 export function statOf(pid: number): ProcessStat | null {
-  return parseStat(read(`/proc/${pid}/stat`) ?? '');
+  return parseStat(readIfThere(`/proc/${pid}/stat`) ?? '');
 }
 
 /** A line of /proc/<pid>/stat. The name, in parentheses, may hold anything. */
@@ -102,6 +106,24 @@ export function memoryOf(pid: number): number {
   return Number(resident ?? 0) * 1_024;
 }
 
+/** No such file or process, also when it ended while it was read, or has no such thing, as a group of threads. */
+const MISSING = ['ENOENT', 'ENOTDIR', 'ESRCH', 'ENODEV', 'EOPNOTSUPP'];
+
+export function isMissing(error: unknown): boolean {
+  return MISSING.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** For what is decided upon: null means that it is not there, and nothing else. @throws Error */
+export function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+/** For what may be left out. */
 export function read(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
