@@ -99,15 +99,21 @@ function firstWith(places: readonly GroupPlace[], controller: Controller): Group
 }
 
 function make(place: GroupPlace): boolean {
-  try {
-    mkdirSync(place.folder, { recursive: true, mode: 0o755 });
-  } catch {
-    return false;
-  }
+  if (!isMade(join(place.base, PARENT)) || !isMade(place.folder)) return false;
   if (place.version === 'cgroup2') {
     for (const folder of [place.base, join(place.base, PARENT)]) for (const name of CONTROLLERS) enable(folder, name);
   }
   return canJoin(place.folder);
+}
+
+/** One folder at a time: where the kernel says ENOENT of a folder that is there, `recursive` tries for ever. */
+function isMade(folder: string): boolean {
+  try {
+    mkdirSync(folder, { mode: 0o755 });
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EEXIST';
+  }
 }
 
 /** Refused where the controller is in use by version 1, or where the group holds processes itself. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import {
   collect,
   end,
   Host,
+  isRoot,
   isRunning,
   log,
   pidsIn,
@@ -19,6 +20,7 @@ import {
   shell,
   untilFile,
   untilGone,
+  user,
   WAIT,
 } from './runs-support.ts';
 
@@ -128,8 +130,9 @@ describe('a run whose keeper is killed', () => {
     expect(pidsIn(pids).filter(isRunning)).toEqual([]);
   });
 
-  it('is ended by the next agent, when there was none', async () => {
-    const run = await (await host.open()).start(shell(tree()));
+  it('is ended by the next agent, when there was none, and its program before that, whoever the user is', async () => {
+    chmodSync(pids, 0o777);
+    const run = await (await host.open()).start(shell(tree(), { user: isRoot ? user : null }));
     await vi.waitFor(() => expect(pidsIn(pids)).toHaveLength(3), WAIT);
     run.detach();
     process.kill(host.keeperOf(run), 'SIGKILL');

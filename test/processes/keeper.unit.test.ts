@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -82,7 +81,7 @@ describe('a keeper', () => {
       const other = await connected(run);
       other.socket.write(garbage);
       other.socket.end();
-      await once(other.socket, 'close');
+      await vi.waitFor(() => expect(other.socket.closed).toBe(true), WAIT);
     }
     expect(run.end).toBeNull();
     expect(isRunning(run.pid)).toBe(true);

@@ -13,6 +13,7 @@ import {
   removeGroups,
 } from '../../src/processes/cgroup.ts';
 import { FILES, type KeeperFile, readJson } from '../../src/processes/keeper-files.ts';
+import { launch } from '../../src/processes/launch.ts';
 import { read } from '../../src/processes/proc.ts';
 import type { Runs } from '../../src/processes/run.ts';
 import { Host, isRoot, isRunning, planOf, shell, textOf, user, WAIT } from './runs-support.ts';
@@ -138,6 +139,16 @@ describe('a limit of memory', () => {
     expect(processesIn(made)).toContain(run.pid);
     await run.kill('enough');
     expect(made.filter((folder) => existsSync(folder))).toEqual([]);
+  });
+});
+
+describe('a limit that no group keeps', () => {
+  it('is set on the process, in private memory', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kvitt-limits-'));
+    const plan = shell('ulimit -d; ulimit -v', { limits: { memory: 64 * MIB, cpu: 1 } });
+    const { child } = launch(plan, folder, { joined: [], kept: {} });
+    expect(await textOf(child.stdout!)).toBe('65536\nunlimited\n');
+    rmSync(folder, { recursive: true });
   });
 });
 
