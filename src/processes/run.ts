@@ -70,6 +70,8 @@ export interface RunsOptions {
   /** Holds a folder a coordinate, with its runs, its logs and its work. */
   readonly folder: string;
   readonly log: Log;
+  /** How much is kept of what each coordinate writes: 5 files of 10 MiB when missing. */
+  readonly logs?: { readonly fileBytes: number; readonly files: number };
 }
 
 export interface Runs {

@@ -1,0 +1,235 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FILES, type KeeperFile, readJson } from '../../src/processes/keeper-files.ts';
+import { statOf } from '../../src/processes/proc.ts';
+import {
+  agent,
+  collect,
+  end,
+  Host,
+  isRoot,
+  isRunning,
+  log,
+  pidsIn,
+  planOf,
+  shell,
+  untilFile,
+  untilGone,
+  user,
+  WAIT,
+} from './runs-support.ts';
+
+let host: Host;
+let pids: string;
+
+beforeEach(() => {
+  host = new Host();
+  pids = join(host.folder, 'pids');
+  mkdirSync(pids);
+});
+afterEach(() => host.close());
+
+/** As an agent that begins. */
+async function adopted() {
+  const runs = await host.open();
+  return { runs, found: await runs.adopt() };
+}
+
+describe('a run whose agent is killed', () => {
+  it('goes on, is found by the next one, and can be followed without a gap', async () => {
+    const program = `let i = 0; setInterval(() => console.log(i++), 5)`;
+    const plan = planOf([process.execPath, '-e', program], { limits: { files: 200 } });
+    const first = await agent(host, plan, 'once');
+    const stream = await (await host.open()).logs(plan.coordinate, { follow: true });
+    const seen = collect(stream);
+    await vi.waitFor(() => expect(seen.lines().length).toBeGreaterThan(20), WAIT);
+    await end(first);
+    const killedAt = seen.lines().length;
+    const { runs, found } = await adopted();
+    expect(found).toHaveLength(1);
+    const [run] = found;
+    expect(run!.plan).toEqual(plan);
+    expect(run!.limits).toEqual({ files: 'rlimit' });
+    expect(run!.end).toBeNull();
+    expect(isRunning(run!.pid)).toBe(true);
+    await vi.waitFor(() => expect(seen.lines().length).toBeGreaterThan(killedAt + 20), WAIT);
+    expect(await runs.adopt()).toEqual([]);
+    expect(await run!.stop()).toMatchObject({ signal: 'SIGTERM', why: 'stopped' });
+    stream.destroy();
+    expect(seen.lines()).toEqual(seen.lines().map((_, index) => `${index}`));
+  });
+
+  it('may end meanwhile, and how it ended is known', async () => {
+    const first = await agent(host, shell(`echo $$ > ${pids}/main; sleep 0.3; exit 42`), 'once');
+    await end(first);
+    await vi.waitFor(() => expect(pidsIn(pids)).toHaveLength(1), WAIT);
+    await untilGone(...pidsIn(pids));
+    const { runs, found } = await adopted();
+    expect(await found[0]!.ended).toMatchObject({ code: 42, why: null });
+    await runs.forget(found[0]!);
+    expect((await adopted()).found).toEqual([]);
+  });
+
+  it('is ended when it was told to, though the agent is gone before the grace is over', async () => {
+    const runs = await host.open();
+    const run = await runs.start(shell(`trap '' TERM; echo $$ > ${pids}/main; while :; do sleep 0.1; done`));
+    await untilFile(join(pids, 'main'));
+    void run.stop(300);
+    await sleep(100);
+    run.detach();
+    await untilGone(run.pid);
+    expect(await (await adopted()).found[0]!.ended).toMatchObject({ signal: 'SIGKILL', why: 'stopped' });
+  });
+
+  it('is left alone by an agent that lets go of it', async () => {
+    const run = await (await host.open()).start(shell('sleep 1000'));
+    run.detach();
+    const { found } = await adopted();
+    expect(found[0]!.pid).toBe(run.pid);
+    expect(await found[0]!.kill('x')).toMatchObject({ why: 'x' });
+    expect(run.end).toBeNull();
+  });
+
+  it('is never unknown, whenever the agent was killed', async () => {
+    // Each notes itself before anything else, and lives until it is ended.
+    const plan = shell(`echo $$ > ${pids}/$$; exec sleep 1000`, { coordinate: '0.loop.anna.test' });
+    for (let round = 0; round < 5; round++) {
+      const child = await agent(host, { ...plan, run: `${plan.run}r${round}` }, 'loop');
+      await sleep(Math.random() * 900);
+      await end(child);
+    }
+    const { found } = await adopted();
+    expect(found.length).toBeGreaterThan(0);
+    const known = new Set(found.filter((run) => run.end === null).map((run) => run.pid));
+    // What was just being started is either one of them, or never begins.
+    await sleep(300);
+    const alive = pidsIn(pids).filter(isRunning);
+    expect(alive.filter((pid) => !known.has(pid))).toEqual([]);
+    await Promise.all(found.map((run) => run.kill('the test is over')));
+    await untilGone(...pidsIn(pids));
+    expect(new Set(found.map((run) => run.plan.run)).size).toBe(found.length);
+  });
+});
+
+describe('a run whose keeper is killed', () => {
+  const tree = () => `
+    setsid sh -c 'echo $$ > ${pids}/escaped; exec sleep 1000' &
+    sh -c 'echo $$ > ${pids}/child; exec sleep 1000' &
+    echo $$ > ${pids}/main; wait; exec sleep 1000`;
+
+  it('ends with it, and the agent ends what is left', async () => {
+    const run = await (await host.open()).start(shell(tree()));
+    await vi.waitFor(() => expect(pidsIn(pids)).toHaveLength(3), WAIT);
+    process.kill(host.keeperOf(run), 'SIGKILL');
+    expect(await run.ended).toMatchObject({ code: null, why: 'keeper lost' });
+    expect(pidsIn(pids).filter(isRunning)).toEqual([]);
+  });
+
+  it('is ended by the next agent, when there was none, and its program before that, whoever the user is', async () => {
+    chmodSync(pids, 0o777);
+    const run = await (await host.open()).start(shell(tree(), { user: isRoot ? user : null }));
+    await vi.waitFor(() => expect(pidsIn(pids)).toHaveLength(3), WAIT);
+    run.detach();
+    process.kill(host.keeperOf(run), 'SIGKILL');
+    await untilGone(run.pid);
+    const { found } = await adopted();
+    expect(found[0]!.end).toMatchObject({ why: 'keeper lost' });
+    expect(found[0]!.pid).toBe(run.pid);
+    expect(pidsIn(pids).filter(isRunning)).toEqual([]);
+  });
+
+  it('does not hang when the keeper does not answer', async () => {
+    const run = await (await host.open()).start(shell('sleep 1000'));
+    run.detach();
+    const keeper = host.keeperOf(run);
+    process.kill(keeper, 'SIGSTOP');
+    const { found } = await adopted();
+    expect(found[0]!.pid).toBe(run.pid);
+    const killed = found[0]!.kill('enough');
+    process.kill(keeper, 'SIGCONT');
+    expect(await killed).toMatchObject({ why: 'enough' });
+  });
+});
+
+describe('numbers that others have now', () => {
+  /** A stranger, which has the number that a run has noted. */
+  async function forged(change: (kept: KeeperFile, stat: string) => { kept: KeeperFile; stat: string }) {
+    const run = await (await host.open()).start(shell('exit 0'));
+    await run.ended;
+    const folder = host.runFolder(run);
+    const stranger = spawn('sleep', ['1000'], { stdio: 'ignore', detached: true });
+    const pid = stranger.pid!;
+    const kept = readJson<KeeperFile>(folder, FILES.keeper)!;
+    const made = change({ ...kept, keeper: { ...kept.keeper!, pid } }, readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    writeFileSync(join(folder, FILES.keeper), JSON.stringify(made.kept));
+    writeFileSync(join(folder, FILES.program), made.stat);
+    rmSync(join(folder, FILES.end));
+    const { found } = await adopted();
+    const left = isRunning(pid);
+    stranger.kill('SIGKILL');
+    return { end: found[0]!.end, isStrangerLeft: left };
+  }
+
+  it('are not taken for ours when they began at another time', async () => {
+    const seen = await forged((kept, stat) => {
+      const { start } = statOf(Number(stat.split(' ')[0]))!;
+      return { kept, stat: stat.replace(` ${start} `, ` ${Number(start) - 1} `) };
+    });
+    expect(seen).toMatchObject({ end: { why: 'keeper lost' }, isStrangerLeft: true });
+  });
+
+  it('are not taken for ours after another boot, though they began at the same time', async () => {
+    const seen = await forged((kept, stat) => {
+      const { start } = statOf(Number(stat.split(' ')[0]))!;
+      return { kept: { ...kept, keeper: { ...kept.keeper!, start, boot: 'another' } }, stat };
+    });
+    expect(seen).toMatchObject({ end: { why: 'keeper lost' }, isStrangerLeft: true });
+  });
+
+  it('are ours when all is the same', async () => {
+    const seen = await forged((kept, stat) => ({ kept, stat }));
+    expect(seen).toMatchObject({ end: { why: 'keeper lost' }, isStrangerLeft: false });
+  });
+});
+
+describe('a folder that is half written', () => {
+  it('is removed when the start was broken off before it was a run', async () => {
+    const parent = join(host.folder, '0.half.anna.test', 'runs');
+    for (const name of ['r1.abc.new', 'r2.abc.gone']) {
+      mkdirSync(join(parent, name), { recursive: true });
+      writeFileSync(join(parent, name, FILES.plan), '{"pl');
+    }
+    expect((await adopted()).found).toEqual([]);
+    expect(existsSync(join(parent, 'r1.abc.new')) || existsSync(join(parent, 'r2.abc.gone'))).toBe(false);
+  });
+
+  it('without a keeper is a run that was lost, and a keeper that comes late starts nothing', async () => {
+    const plan = shell(`echo $$ > ${pids}/main`, { coordinate: '0.half.anna.test' });
+    const folder = host.runFolder({ plan });
+    mkdirSync(folder, { recursive: true });
+    const file = { protocol: 1, plan, leaseUntil: null, boot: '', logs: { fileBytes: 1e6, files: 2 } };
+    writeFileSync(join(folder, FILES.plan), JSON.stringify(file));
+    const { found } = await adopted();
+    expect(found[0]!.end).toMatchObject({ why: 'keeper lost' });
+    const program = fileURLToPath(new URL('../../src/processes/keeper-process.ts', import.meta.url));
+    const late = spawn(process.execPath, ['--import', 'tsx', program, folder], { stdio: 'inherit' });
+    await once(late, 'exit');
+    expect(pidsIn(pids)).toEqual([]);
+  });
+
+  it('with a plan that nobody can read is ended and removed', async () => {
+    const run = await (await host.open()).start(shell('sleep 1000'));
+    run.detach();
+    writeFileSync(join(host.runFolder(run), FILES.plan), '');
+    const error = vi.spyOn(log, 'error');
+    expect((await adopted()).found).toEqual([]);
+    expect(error).toHaveBeenCalledOnce();
+    expect(isRunning(run.pid)).toBe(false);
+    expect(existsSync(host.runFolder(run))).toBe(false);
+  });
+});
