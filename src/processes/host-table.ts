@@ -1,4 +1,5 @@
 /** All processes of a host: see `ProcessTable`. */
+import { setMaxListeners } from 'node:events';
 import type { Life } from './life.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { pause } from './pause.ts';
@@ -17,6 +18,8 @@ import type { ProcessReport } from './types.ts';
  */
 const RENEW_SHARE = 0.1;
 const RENEW_MS = { min: 25, max: 250 } as const;
+/** Until something that is done again and again, and failed, is done again. */
+const FAILED_MS = 250;
 const SAMPLE_MS = 2_000;
 const PRESSURE_MS = 1_000;
 /** After a process was ended for its memory, the next one is not before this: the machine needs a moment to have it back. */
@@ -44,6 +47,8 @@ class HostTable implements ProcessTable {
   constructor(options: TableOptions, machine: Machine, found: readonly Run[]) {
     this.#options = options;
     this.#machine = machine;
+    // All supervisors listen to it.
+    setMaxListeners(0, this.#closing.signal);
     const ports = new Ports(options.ports, machine.isPortFree, machine.random);
     this.#around = { options, machine, ports, closing: this.#closing.signal, onChange: this.#onChange };
     for (const [coordinate, runs] of byCoordinate(found)) this.#supervise(coordinate, runs);
@@ -102,14 +107,18 @@ class HostTable implements ProcessTable {
   };
 
   /** Does something, again and again, each time after as many ms as it answered. */
-  async #repeat(work: () => number | Promise<number>): Promise<void> {
+  async #repeat(work: () => Promise<number>): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
-      await pause(await work(), signal).catch(() => {});
+      const waitMs = await work().catch((error) => {
+        this.#options.log.error({ error }, 'what is done again and again failed this time');
+        return FAILED_MS;
+      });
+      await pause(waitMs, signal).catch(() => {});
     }
   }
 
-  readonly #renew = (): number => {
+  readonly #renew = async (): Promise<number> => {
     const leases = [...this.#supervisors.values()].map((supervisor) => supervisor.renew() ?? Number.POSITIVE_INFINITY);
     return Math.min(RENEW_MS.max, Math.max(RENEW_MS.min, RENEW_SHARE * Math.min(...leases)));
   };

@@ -85,13 +85,18 @@ export class Intent {
     return this.#attempts.waitMs(version);
   }
 
-  wasHealthy(version: Version): void {
+  fallBackTo(version: Version): void {
     this.#fallback = version;
   }
 
   /** It ended before anybody here looked after it, at a time in ms since 1970. */
   endedBefore(version: Version, atMs: number, livedForMs: number): void {
     this.#attempts.failed(version, atMs, livedForMs);
+  }
+
+  /** It ended, and that was not its fault. */
+  ended(version: Version): void {
+    this.#attempts.ended(version);
   }
 
   /** It ended, or did not start; `healthyForMs` is null when it never was healthy. */

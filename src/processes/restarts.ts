@@ -69,12 +69,15 @@ export class Attempts {
     atMs: number,
     healthyForMs: number | null,
   ): number | null {
-    if (this.#of?.hash !== hash) {
-      this.#of = { hash, restarts: new Restarts(spec.restart, this.#random), notBeforeMs: 0 };
-    }
-    const delayMs = this.#of.restarts.failed(atMs, healthyForMs);
-    this.#of.notBeforeMs = atMs + (delayMs ?? 0);
+    const of = this.#ofVersion({ hash, spec });
+    const delayMs = of.restarts.failed(atMs, healthyForMs);
+    of.notBeforeMs = atMs + (delayMs ?? 0);
     return delayMs;
+  }
+
+  /** It ended through no fault of its own, now: that does not count, and it is not started again at once all the same. */
+  ended(version: { hash: string; spec: ProcessSpec }): void {
+    this.#ofVersion(version).notBeforeMs = Date.now() + version.spec.restart.backoff * 1000;
   }
 
   /** ms until that specification may be started; never longer than its backoff, should the clock be set back. */
@@ -85,5 +88,12 @@ export class Attempts {
 
   forget(): void {
     this.#of = null;
+  }
+
+  #ofVersion({ hash, spec }: { hash: string; spec: ProcessSpec }) {
+    if (this.#of?.hash !== hash) {
+      this.#of = { hash, restarts: new Restarts(spec.restart, this.#random), notBeforeMs: 0 };
+    }
+    return this.#of;
   }
 }

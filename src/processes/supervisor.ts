@@ -156,7 +156,8 @@ export class Supervisor {
     if (younger.length > 0) return isTold ? this.#settle(target) : null;
     if (life === undefined) return this.#intent.isFailed ? null : (signal) => this.#launch(target, null, signal);
     if (life.version.hash !== target.hash) return this.#supersede(life, target);
-    return life.isHealthy && this.#front !== life ? async () => this.#show(life) : null;
+    const isShown = this.#front === life && this.#standing.state === 'running';
+    return life.isHealthy && !isShown ? async () => this.#show(life) : null;
   }
 
   readonly #change = (): void => {
@@ -208,7 +209,7 @@ export class Supervisor {
   async #launch(target: Version, beside: Life | null, signal: AbortSignal): Promise<void> {
     const isBeside = beside !== null;
     const say = (state: ProcessState, text: string) => this.#standing.set(isBeside ? 'rolling' : state, text);
-    if (!isBeside) await pause(this.#intent.waitMs(target), signal);
+    await pause(this.#intent.waitMs(target), signal);
     const clear = async () => {
       if (isBeside && !canRunBeside(beside.version.spec, target.spec)) await this.#end(beside);
       this.#rights.claim(target.spec);
@@ -258,9 +259,9 @@ export class Supervisor {
 
   /** Others are told of it from now on. */
   #show(life: Life): void {
+    this.#intent.fallBackTo(life.version);
+    if (this.#front !== life) this.#rights.publish('RUNNING', 'is healthy', life.run.plan.ports);
     this.#front = life;
-    this.#intent.wasHealthy(life.version);
-    this.#rights.publish('RUNNING', 'is healthy', life.run.plan.ports);
     this.#sayRunning();
   }
 
@@ -284,8 +285,12 @@ export class Supervisor {
     else if (life.run.end?.why === 'stopped') this.#intent.guess(null);
     if (this.#lives.some((other) => other.version.hash === version.hash)) return;
     const { target } = this.#intent;
-    if (isFailure && target?.hash === version.hash) this.#tell(why, this.#intent.failed(version, why, healthyForMs));
+    const isTarget = target?.hash === version.hash;
+    // Of two that were found, none was told of yet.
+    if (isTarget && this.#lives.length > 0) this.#intent.fallBackTo(this.#lives[0]!.version);
+    if (isFailure && isTarget) this.#tell(why, this.#intent.failed(version, why, healthyForMs));
     else if (this.#lives.length === 0) this.#standing.set(target === null ? 'stopped' : 'waiting', why);
+    if (!isFailure) this.#intent.ended(version);
   }
 
   #tell(why: string, outcome: Outcome): void {
