@@ -83,13 +83,15 @@ class Host {
   #isTold = false;
   /** Something that is healthy may be ended, as it was not wanted, or to be restarted, since it began to run. */
   #mayEnd = false;
+  /** Promises that were broken: the table would take what is thrown for a failed start. */
+  readonly broken: unknown[] = [];
   /** Starts since something changed other than that a process failed. */
   readonly #starts = new Map<string, number>();
 
   async open(): Promise<void> {
     const { runs } = this.world;
-    runs.onAsked = (plan) => this.#mayStart(plan);
-    runs.onEvent = (what, run) => what === 'end' && this.#mayHaveEnded(run);
+    runs.onAsked = (plan) => this.#note(() => this.#mayStart(plan));
+    runs.onEvent = (what, run) => what === 'end' && this.#note(() => this.#mayHaveEnded(run));
     this.table = await this.world.open();
   }
 
@@ -140,14 +142,24 @@ class Host {
   async settle(ms: number): Promise<void> {
     const { world } = this;
     Object.assign(world, { leaseMs: 5_000, claimMs: 5_000 });
+    world.runs.failures = 0;
     world.badArtifacts.clear();
     for (const run of world.runs.running()) flip(run, !['sick', 'crash'].includes(run.plan.command[0]!));
     this.#starts.clear();
     await vi.advanceTimersByTimeAsync(ms);
   }
 
+  #note(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.broken.push(error);
+    }
+  }
+
   async #reopen(awayMs: number): Promise<void> {
-    await this.table.close();
+    // What is being started is waited for.
+    await Promise.all([this.table.close(), vi.advanceTimersByTimeAsync(10)]);
     this.#isTold = false;
     await vi.advanceTimersByTimeAsync(awayMs);
     await this.open();
@@ -199,29 +211,30 @@ describe('whatever happens to a process', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  test.prop([fc.array(step, { minLength: 1, maxLength: 25 }), program, fc.boolean()], { numRuns: 60 })(
-    'its table keeps its promises, and ends up where it is wanted',
-    async (steps, last, isStrict) => {
-      const host = new Host();
-      await host.open();
-      for (const each of steps) await host.act(each);
-      const final = versionOf({ do: 'want', version: 9, program: last, run: true, isStrict });
-      host.want(final);
-      await host.settle(150_000);
-      const [report] = host.table.reports();
-      const running = host.world.runs.running();
-      if (['good', 'deaf'].includes(last)) {
-        expect(report).toMatchObject({ state: 'running', spec: specHash(final), refused: null, pid: running[0]!.pid });
-      } else {
-        expect(report!.refused).toBe(specHash(final));
-        expect(['running', 'failed']).toContain(report!.state);
-      }
-      expect(running.length).toBe(report!.state === 'running' ? 1 : 0);
-      host.want(null);
-      await host.settle(30_000);
-      expect(host.table.reports()).toEqual([]);
-      expect(host.world.runs.kept).toEqual([]);
-      await host.table.close();
-    },
-  );
+  test.prop([fc.array(step, { minLength: 1, maxLength: 25 }), program, fc.boolean()], {
+    numRuns: 1000,
+    interruptAfterTimeLimit: 100_000,
+  })('its table keeps its promises, and ends up where it is wanted', async (steps, last, isStrict) => {
+    const host = new Host();
+    await host.open();
+    for (const each of steps) await host.act(each);
+    const final = versionOf({ do: 'want', version: 9, program: last, run: true, isStrict });
+    host.want(final);
+    await host.settle(150_000);
+    const [report] = host.table.reports();
+    const running = host.world.runs.running();
+    if (['good', 'deaf'].includes(last)) {
+      expect(report).toMatchObject({ state: 'running', spec: specHash(final), refused: null, pid: running[0]!.pid });
+    } else {
+      expect(report!.refused).toBe(specHash(final));
+      expect(['running', 'failed']).toContain(report!.state);
+    }
+    expect(running.length).toBe(report!.state === 'running' ? 1 : 0);
+    host.want(null);
+    await host.settle(30_000);
+    expect(host.table.reports()).toEqual([]);
+    expect(host.world.runs.kept).toEqual([]);
+    await host.table.close();
+    if (host.broken.length > 0) throw host.broken[0];
+  });
 });
