@@ -69,6 +69,7 @@ class HostTable implements ProcessTable {
   }
 
   async restart(coordinate: string): Promise<void> {
+    if (this.#closing.signal.aborted) throw new Error('the agent is ending: ask the next one');
     const supervisor = this.#supervisors.get(coordinate);
     if (supervisor === undefined)
       throw new RangeError(`"${coordinate}" is not on this host: see what is with "status"`);
@@ -124,7 +125,8 @@ class HostTable implements ProcessTable {
   };
 
   readonly #sample = async (): Promise<number> => {
-    await Promise.all(this.#lives().map((life) => life.sample()));
+    // Not waited for: one whose keeper does not answer would keep the others from being sampled.
+    for (const life of this.#lives()) void life.sample();
     return SAMPLE_MS;
   };
 

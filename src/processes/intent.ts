@@ -87,6 +87,7 @@ export class Intent {
 
   fallBackTo(version: Version): void {
     this.#fallback = version;
+    this.#attempts.forgetOthers(version);
   }
 
   /** It ended before anybody here looked after it, at a time in ms since 1970. */

@@ -90,6 +90,10 @@ export class Attempts {
     this.#of = null;
   }
 
+  forgetOthers({ hash }: { hash: string }): void {
+    if (this.#of?.hash !== hash) this.forget();
+  }
+
   #ofVersion({ hash, spec }: { hash: string; spec: ProcessSpec }) {
     if (this.#of?.hash !== hash) {
       this.#of = { hash, restarts: new Restarts(spec.restart, this.#random), notBeforeMs: 0 };

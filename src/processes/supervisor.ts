@@ -290,6 +290,7 @@ export class Supervisor {
     if (isTarget && this.#lives.length > 0) this.#intent.fallBackTo(this.#lives[0]!.version);
     if (isFailure && isTarget) this.#tell(why, this.#intent.failed(version, why, healthyForMs));
     else if (this.#lives.length === 0) this.#standing.set(target === null ? 'stopped' : 'waiting', why);
+    else if (!this.#lives[0]!.isHealthy) this.#standing.set('starting', `is not healthy yet; the one before ${why}`);
     if (!isFailure) this.#intent.ended(version);
   }
 

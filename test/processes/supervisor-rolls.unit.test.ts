@@ -129,6 +129,9 @@ describe('a new version', () => {
     table.want([spec('sick', '2')]);
     await pass(1_000);
     world.runs.running()[0]!.finish({ code: 1, signal: null, why: null });
+    await pass(100);
+    expect(report()).toMatchObject({ state: 'starting', message: expect.stringMatching(/code 1/), spec: null });
+    expect(world.announcement().last).toEqual({ state: 'ERROR', ports: {} });
     await pass(10_000);
     expect(artifactsRunning()).toEqual(['1']);
     expect(report()).toMatchObject({ state: 'running', refused: specHash(spec('sick', '2')) });
@@ -187,6 +190,19 @@ describe('a new version', () => {
     table.want([spec('good', '2')]);
     await pass(1_000);
     expect(artifactsRunning()).toEqual(['2']);
+    expect(report()).toMatchObject({ state: 'running', restarts: 0 });
+  });
+
+  it('begins without restarts', async () => {
+    await runFirst();
+    world.runs.running()[0]!.finish({ code: 1, signal: null, why: null });
+    await pass(5_000);
+    expect(report().restarts).toBe(1);
+    table.want([spec('sick', '2')]);
+    await pass(10_000);
+    expect(report().restarts).toBe(1);
+    table.want([spec('good', '3')]);
+    await pass(1_000);
     expect(report()).toMatchObject({ state: 'running', restarts: 0 });
   });
 

@@ -329,6 +329,16 @@ describe('memory pressure', () => {
     expect(world.logged.some((line) => line.includes('memory pressure'))).toBe(true);
   });
 
+  it('is seen though the keeper of one does not answer', async () => {
+    table.want([of(1, {}), of(2, {})]);
+    await pass(1_000);
+    vi.spyOn(world.runs.running('1.web.ann.oslo')[0]!, 'usage').mockReturnValue(new Promise(() => {}));
+    await pass(3_000);
+    world.runs.running('2.web.ann.oslo')[0]!.usageNow = { memoryBytes: 7 * MIB, cpuMs: 0, memoryKills: 0 };
+    await pass(3_000);
+    expect(report('2.web.ann.oslo').memory_bytes).toBe(7 * MIB);
+  });
+
   it('is seen in reports, with the cores that are used', async () => {
     await runFirst(spec('good'));
     const [run] = world.runs.running();
