@@ -211,7 +211,7 @@ export class Supervisor {
     const say = (state: ProcessState, text: string) => this.#standing.set(isBeside ? 'rolling' : state, text);
     await pause(this.#intent.waitMs(target), signal);
     const clear = async () => {
-      if (isBeside && !canRunBeside(beside.version.spec, target.spec)) await this.#end(beside);
+      if (isBeside && !canRunBeside(beside, target.spec)) await this.#end(beside);
       this.#rights.claim(target.spec);
       if (this.#front === null) this.#rights.publish('STARTING', 'is being started', {});
     };
@@ -226,7 +226,7 @@ export class Supervisor {
         clear,
       });
       this.#add({ ...started, artifact: Promise.resolve(started.artifact), version: target, isAdopted: false });
-      this.#lastPorts = started.ports.numbers;
+      if (!isBeside) this.#lastPorts = started.ports.numbers;
       say('starting', `process ${started.run.pid} runs, and is not healthy yet`);
     } catch (error) {
       if (error instanceof Interrupted) throw error;
@@ -262,6 +262,7 @@ export class Supervisor {
     this.#intent.fallBackTo(life.version);
     if (this.#front !== life) this.#rights.publish('RUNNING', 'is healthy', life.run.plan.ports);
     this.#front = life;
+    this.#lastPorts = life.run.plan.ports;
     this.#sayRunning();
   }
 
@@ -385,11 +386,8 @@ function parsedAgain(source: ProcessSpec): ProcessSpec {
 }
 
 /** Neither needs what only one of them can have. */
-function canRunBeside(old: ProcessSpec, next: ProcessSpec): boolean {
-  const fixed = Object.values(old.ports).filter((port) => port !== null);
-  return (
-    next.update === 'roll' &&
-    old.claim === next.claim &&
-    !Object.values(next.ports).some((port) => fixed.includes(port!))
-  );
+function canRunBeside({ run, version }: Life, next: ProcessSpec): boolean {
+  const used = Object.values(run.plan.ports);
+  const isClash = Object.values(next.ports).some((port) => port !== null && used.includes(port));
+  return next.update === 'roll' && next.claim === version.spec.claim && !isClash;
 }

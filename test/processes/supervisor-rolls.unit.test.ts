@@ -140,6 +140,7 @@ describe('a new version', () => {
   it.each([
     ['is to replace it', {}, { update: 'replace' }],
     ['needs the same port', { ports: { http: 8080 } }, { ports: { http: 8080 } }],
+    ['needs the port that was chosen for the old one', {}, { ports: { http: 20_000 } }],
     ['claims its coordinate by itself', {}, { claim: 'process' }],
     ['has its coordinate claimed by the agent', { claim: 'process' }, {}],
   ])('starts after the end of the old one when it %s', async (_, older, newer) => {
@@ -191,6 +192,16 @@ describe('a new version', () => {
     await pass(1_000);
     expect(artifactsRunning()).toEqual(['2']);
     expect(report()).toMatchObject({ state: 'running', restarts: 0 });
+  });
+
+  it('that was refused does not change the ports of the old one', async () => {
+    await runFirst();
+    const { ports } = report();
+    table.want([spec('sick', '2')]);
+    await pass(10_000);
+    world.runs.running()[0]!.finish({ code: 1, signal: null, why: null });
+    await pass(5_000);
+    expect(report()).toMatchObject({ state: 'running', ports });
   });
 
   it('begins without restarts', async () => {
