@@ -66,7 +66,7 @@ export const processTemplate = z.strictObject({
   /**
    * Program and arguments, run in the unpacked artifact. `${port.<name>}`, `${artifact}` (its folder), `${work}` (a folder
    * of the process's own that outlives it), `${coordinate}`, `${instance}`, `${host}` and `${zookeeper}` are replaced, also
-   * in `env`, `before` and `after`.
+   * in `env`, `before`, `after` and the command of `health`. `$${` stands for `${`.
    */
   command,
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), argument).default({}),
@@ -129,8 +129,14 @@ export type ProcessTemplate = Readonly<z.infer<typeof processTemplate>>;
 
 /** One process. What is parsed can be written as JSON, and parsed again to the same. */
 export const processSpec = processTemplate.extend({
-  /** `instance.service.user.cell` */
-  coordinate: z.string(),
+  /** `instance.service.user.cell`; short enough for the name of a folder. */
+  coordinate: z
+    .string()
+    .max(200)
+    .regex(
+      /^(0|[1-9][0-9]{0,9})(\.[a-z][a-z0-9_-]*){3}$/,
+      'must be instance.service.user.cell, such as 1.kvitt.ann.oslo',
+    ),
   /** False: it is known here, and does not run. */
   run: z.boolean().default(true),
   /** Another number is another specification: it is rolled, or replaced, though nothing else changed. */

@@ -31,7 +31,11 @@ export interface ProcessTable {
   /** All that is to be here: what is not in it any more is ended and forgotten. Can be called at any time. */
   want(specs: readonly ProcessSpec[]): void;
   reports(): ProcessReport[];
-  /** Ends it and starts it again, also when it had failed. @throws RangeError for an unknown coordinate */
+  /**
+   * Ends it, and starts it again, also when it had failed. Resolves when it has ended.
+   *
+   * @throws RangeError for an unknown coordinate
+   */
   restart(coordinate: string): Promise<void>;
   logs(coordinate: string, options: LogOptions): Promise<Readable>;
   /** Artifacts that something runs, or is about to. */
