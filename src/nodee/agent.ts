@@ -107,7 +107,7 @@ export class Agent {
       await agent.#begin();
       return agent;
     } catch (error) {
-      await closeAll(closers);
+      await closeAll(closers, options.log);
       throw error;
     }
   }
@@ -123,7 +123,7 @@ export class Agent {
 
   /** Ends the agent, not its processes. May be called twice. */
   stop(): Promise<void> {
-    this.#stopping ??= closeAll(this.#closers);
+    this.#stopping ??= closeAll(this.#closers, this.#options.log);
     return this.#stopping;
   }
 
@@ -257,7 +257,13 @@ async function open(options: AgentOptions, ports: AgentPorts, closers: Close[], 
   return { cloudname, claim, announcements, store, stored, openTable: () => ports.openTable(tableOptions) };
 }
 
-/** In reverse order. */
-async function closeAll(closers: Close[]): Promise<void> {
-  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+/** In reverse order; one that fails keeps none of the others open. */
+async function closeAll(closers: Close[], log: Log): Promise<void> {
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+    try {
+      await close();
+    } catch (error) {
+      log.error({ err: error }, 'a part of the agent did not end cleanly');
+    }
+  }
 }

@@ -62,14 +62,14 @@ export class Announcements {
   }
 }
 
-/** Claimed from the first time on that somebody waits for it, until it is released. */
+/** Claimed from the beginning on, until it is released. */
 class Announced implements Announcement {
   readonly #coordinate: Coordinate;
   readonly #deps: AnnouncementDeps;
   readonly #onReleased: () => Promise<void>;
   readonly #released = new AbortController();
   #claim: Claim | null = null;
-  #claiming: Promise<void> | null = null;
+  readonly #claiming: Promise<void>;
   #wanted: Published | null = null;
   /** Endpoints that the claim has. */
   #names: readonly string[] = [];
@@ -78,6 +78,7 @@ class Announced implements Announcement {
     this.#coordinate = coordinate;
     this.#deps = deps;
     this.#onReleased = onReleased;
+    this.#claiming = this.#begin();
   }
 
   get isReleased(): boolean {
@@ -89,7 +90,6 @@ class Announced implements Announcement {
   }
 
   async held(signal: AbortSignal): Promise<void> {
-    this.#claiming ??= this.#begin();
     const over = AbortSignal.any([signal, this.#released.signal]);
     const ended = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve(), { once: true }));
     for (;;) {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { type ArtifactRef, parseArtifactId } from '../artifacts/artifact.ts';
 import { parseJson } from './files.ts';
@@ -138,11 +138,10 @@ export class AgentClient {
   }
 
   async #ask(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
-    const url = `${this.address}${options.path}`;
     const headers = { ...(options.headers as Record<string, string>), ...authorization(this.token) };
     let answer: Dispatcher.ResponseData;
     try {
-      answer = await request(url, { ...options, headers, dispatcher: this.#dispatcher });
+      answer = await this.#dispatcher.request({ ...options, origin: this.address, headers });
     } catch (error) {
       throw this.#unreachable(error);
     }

@@ -77,6 +77,7 @@ async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
   const { log, token, store } = options;
   const app = Fastify({
     forceCloseConnections: true,
+    frameworkErrors: (error, request, reply) => refuse(error, request, reply, log),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     serverFactory: (handle) => createLimited(handle),
   });
@@ -143,11 +144,11 @@ function processRoutes(app: FastifyInstance, options: ServerOptions): void {
   app.get('/v1/processes/:coordinate/logs', async (request, reply) => {
     const coordinate = coordinateOf(request);
     const asked = logsAsked(request.query as Record<string, unknown>);
-    const table = tableOf(options);
+    const table = tableWith(options, coordinate);
     if (open >= LOGS_MAX) throw new Refusal('busy', `${LOGS_MAX} logs are read already; end one of them`);
     open++;
     try {
-      const logs = await known(() => table.logs(coordinate, asked));
+      const logs = await table.logs(coordinate, asked);
       logs.once('close', () => open--);
       return sendLogs(logs, request, reply);
     } catch (error) {
@@ -157,8 +158,10 @@ function processRoutes(app: FastifyInstance, options: ServerOptions): void {
   });
   app.post('/v1/processes/:coordinate/restart', async (request, reply) => {
     const coordinate = coordinateOf(request);
-    const table = tableOf(options);
-    await known(() => table.restart(coordinate));
+    // It is answered before it is done, which takes as long as the process may take to end.
+    tableWith(options, coordinate)
+      .restart(coordinate)
+      .catch((error: unknown) => options.log.warn({ err: error, coordinate }, 'a restart failed'));
     return reply.code(202).send({ coordinate });
   });
 }
@@ -175,19 +178,13 @@ function sendLogs(logs: Readable, request: FastifyRequest, reply: FastifyReply):
   return reply.type('text/plain; charset=utf-8').header('x-content-type-options', 'nosniff').send(logs);
 }
 
-function tableOf({ table }: ServerOptions): ProcessTable {
+function tableWith({ table }: ServerOptions, coordinate: string): ProcessTable {
   const present = table();
-  if (present !== null) return present;
-  throw new Refusal('not_owner', 'this agent does not look after its processes now: see its problems in its status');
-}
-
-async function known<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof RangeError) throw new Refusal('missing', error.message);
-    throw error;
+  if (present === null) {
+    throw new Refusal('not_owner', 'this agent does not look after its processes now: see its problems in its status');
   }
+  if (present.reports().some((report) => report.coordinate === coordinate)) return present;
+  throw new Refusal('missing', `${coordinate} is not on this host; its status tells what is`);
 }
 
 function coordinateOf(request: FastifyRequest): string {

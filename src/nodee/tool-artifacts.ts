@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -12,6 +12,7 @@ import {
   type Fleet,
   type FleetCommand,
   type Make,
+  messageOf,
   nameOf,
   print,
   type Reachable,
@@ -112,11 +113,12 @@ async function push(fleet: Fleet, file: string, flags: Flags, tools: Tools): Pro
 }
 
 async function pack(folder: string, flags: Flags, tools: Tools): Promise<number> {
-  // Before the work, which may take long: a key that cannot be read would be in vain.
-  const key = flags.key === undefined ? null : await privateKey(flags.key);
-  const { pack: packed, sign } = await tools();
-  const unsigned = await packed(folder, flags.out!, flags.id!);
-  const ref: ArtifactRef = key === null ? unsigned : { ...unsigned, signature: sign(key, unsigned) };
+  const { pack: packed } = await tools();
+  // Before the work, which may take long: a key that cannot be read would make it vain.
+  if (flags.key !== undefined) await privateKey(flags.key, tools);
+  const { ref: unsigned, leftOut } = await packed(folder, flags.out!, flags.id!);
+  for (const path of leftOut) say(`left out, as it is a link: ${path}`);
+  const ref = await signed(unsigned, flags, tools);
   print(ref, flags, () => {
     const lines = Object.entries(ref).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}\n`);
     return `artifact:\n${lines.join('')}`;
@@ -127,20 +129,16 @@ async function pack(folder: string, flags: Flags, tools: Tools): Promise<number>
 async function signed(ref: ArtifactRef, { key }: Flags, tools: Tools): Promise<ArtifactRef> {
   if (key === undefined) return ref;
   const { sign } = await tools();
-  return { ...ref, signature: sign(await privateKey(key), ref) };
+  return { ...ref, signature: sign(await privateKey(key, tools), ref) };
 }
 
-async function privateKey(file: string): Promise<KeyObject> {
-  let key: KeyObject;
+async function privateKey(file: string, tools: Tools): Promise<KeyObject> {
+  const { readPrivateKey } = await tools();
   try {
-    key = createPrivateKey(await readFile(file));
+    return readPrivateKey(await readFile(file, 'utf8'));
   } catch (error) {
-    throw new Error(`${file} is no private key: ${(error as Error).message}; kvitt nodee keygen makes one`);
+    throw new Error(`${file} cannot be used to sign: ${messageOf(error)}; kvitt nodee keygen makes a pair of keys`);
   }
-  if (key.asymmetricKeyType === 'ed25519') return key;
-  throw new Error(
-    `${file} is a key for ${key.asymmetricKeyType}, and must be one for Ed25519: kvitt nodee keygen makes one`,
-  );
 }
 
 async function keygen(name: string, flags: Flags): Promise<number> {

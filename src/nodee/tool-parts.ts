@@ -19,7 +19,13 @@ export interface ToolSettings {
 /** What is done with artifacts without an agent. */
 export interface ArtifactTools {
   /** Writes an archive of the folder. */
-  pack(folder: string, file: string, id: string): Promise<ArtifactRef>;
+  pack(
+    folder: string,
+    file: string,
+    id: string,
+  ): Promise<{ readonly ref: ArtifactRef; readonly leftOut: readonly string[] }>;
+  /** Of a text in PEM. @throws RangeError */
+  readPrivateKey(pem: string): KeyObject;
   /** In Base64. */
   sign(key: KeyObject, ref: Pick<ArtifactRef, 'id' | 'sha256'>): string;
 }
