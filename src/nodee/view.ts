@@ -42,8 +42,9 @@ export interface FleetView {
 export function fleetView(hosts: readonly HostSeen[], now: number): FleetView {
   const views = hosts.map((host) => hostView(host, now));
   const processes = hosts.flatMap((host, index) => processViews(host, views[index]!.state === 'up'));
-  const isHostWell = ({ state, report, coordinate }: HostView) =>
-    state === 'up' ? report!.problems.length === 0 : !hosts.find((each) => each.coordinate === coordinate)?.desired;
+  // Of one that is down, what is wanted of it tells: it may be gone for good.
+  const isHostWell = ({ state, report }: HostView) =>
+    state === 'up' ? report!.problems.length === 0 : state === 'down';
   return {
     hosts: views,
     processes,

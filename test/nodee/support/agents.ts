@@ -66,7 +66,9 @@ export class Agents {
   }
 
   async configure(at: Coordinate | string, text: string): Promise<void> {
-    await this.cloudname.setConfig(Coordinate.parse(String(at)), text, null);
+    const coordinate = Coordinate.parse(String(at));
+    await this.cloudname.ensure(coordinate);
+    await this.cloudname.setConfig(coordinate, text, null);
   }
 
   async seen(user = 'ops'): Promise<HostSeen[]> {

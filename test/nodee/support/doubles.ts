@@ -98,6 +98,7 @@ export class MemoryTable implements ProcessTable {
   /** What a log says; followed logs say it again and again. */
   logText = '2026-01-01T00:00:00.000Z out hello\n';
   message = 'is healthy';
+  #lines: string[] | null = null;
   #listeners: (() => void)[] = [];
 
   constructor(readonly options: TableOptions | null = null) {}
@@ -129,7 +130,23 @@ export class MemoryTable implements ProcessTable {
     this.restarted.push(coordinate);
   }
 
+  /** Followed logs say these lines, and then what is written. */
+  follow(...lines: string[]): void {
+    this.#lines = lines;
+  }
+
+  write(line: string): void {
+    this.#lines?.push(line);
+    for (const logs of this.logsOpened) logs.push(line);
+  }
+
   async logs(_coordinate: string, { follow = false }: LogOptions): Promise<Readable> {
+    if (this.#lines !== null && follow) {
+      const logs = new Readable({ read() {} });
+      for (const line of this.#lines) logs.push(line);
+      this.logsOpened.push(logs);
+      return logs;
+    }
     const text = this.logText;
     const logs = new Readable({
       read() {
