@@ -200,11 +200,14 @@ export class Agent {
     const { claim } = this.#parts;
     const isFollowing = this.#following.generation !== null;
     try {
-      await this.#say(isFollowing ? 'RUNNING' : 'STARTING', isFollowing ? 'following' : 'nothing is wanted yet');
       const { port } = new URL(this.address);
       const endpoint = { name: ENDPOINT, host: this.#options.advertisedHost, port: Number(port), protocol: 'http' };
       const endpointData = publishable(await this.report());
-      await claim.putEndpoints([{ ...endpoint, endpointData }], PUBLISH_MS_MAX);
+      // Both are asked for before one is waited for, so that they stand there together.
+      await Promise.all([
+        claim.putEndpoints([{ ...endpoint, endpointData }], PUBLISH_MS_MAX),
+        this.#say(isFollowing ? 'RUNNING' : 'STARTING', isFollowing ? 'following' : 'nothing is wanted yet'),
+      ]);
     } catch (error) {
       if (isCloudnameError(error, 'not_owner')) return;
       this.#options.log.warn({ err: error }, 'the report of this host cannot be published');

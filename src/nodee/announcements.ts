@@ -137,7 +137,9 @@ class Announced implements Announcement {
       try {
         await cloudname.ensure(this.#coordinate);
         const stat = await cloudname.session.exists(this.#coordinate.statusPath);
-        return stat?.ephemeralOwner === cloudname.session.id ? await cloudname.status(this.#coordinate) : null;
+        const isOurs = stat?.ephemeralOwner === cloudname.session.id;
+        // What cannot be read, whoever wrote it, is written over.
+        return isOurs ? await cloudname.status(this.#coordinate).catch(() => null) : null;
       } catch (error) {
         this.#problem(error);
         await sleep(RETRY_MS, undefined, { ref: false });
@@ -169,8 +171,8 @@ class Announced implements Announcement {
   }
 
   #problem(error: unknown): void {
-    // It is published as soon as the coordinate is ours.
-    if (isCloudnameError(error, 'not_owner')) return;
+    // It is published as soon as the coordinate is ours, unless the agent ends.
+    if (isCloudnameError(error, 'not_owner') || this.#deps.cloudname.session.isClosed) return;
     this.#deps.log.warn({ err: error, coordinate: String(this.#coordinate) }, 'a coordinate cannot be published yet');
   }
 }

@@ -13,6 +13,7 @@ import { Refusal } from './refusal.ts';
 const UPLOADS_MAX = 4;
 /** Other agents fetch from this one; it must have something left for its processes. */
 const DOWNLOADS_MAX = 16;
+const INSTALL_MS_MAX = 15 * 60_000;
 const PATH = '/v1/artifacts/:group/:name/:version';
 
 export interface ArtifactRouteOptions {
@@ -33,6 +34,8 @@ export function artifactRoutes({ store, archiveBytesMax, artifactsKept, table }:
       const ref = refOf(request);
       if (Number(request.headers['content-length'] ?? 0) > archiveBytesMax) throw tooLarge(archiveBytesMax);
       const leave = uploads.take();
+      // Once all of it is here, silence is only that it is checked and unpacked.
+      request.raw.once('end', () => request.raw.socket.setTimeout(INSTALL_MS_MAX));
       try {
         await receive(store, ref, request.raw, archiveBytesMax);
       } finally {

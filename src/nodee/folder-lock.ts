@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,7 +24,9 @@ export interface FolderLock {
  * @throws Error when another one has it
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const created = await mkdir(folder, { recursive: true });
+  // Processes of other users come through here to what is theirs; what is in it they cannot see.
+  if (created !== undefined) await chmod(folder, 0o711);
   for (let tries = 1; ; tries++) {
     const lock = await listenIn(folder);
     if (!(await hasOthers(folder, lock.name))) return lock;

@@ -13,6 +13,8 @@ export class Following {
   readonly #stored: HostDesired | null;
   /** Of the configuration, as seen last; null: not seen yet. */
   #text: string | null = null;
+  /** The last one that was read, right or wrong. */
+  #read: string | null = null;
   #followed: HostDesired | null = null;
   #problem: string | null = null;
   #isOwner = false;
@@ -71,9 +73,10 @@ export class Following {
 
   #follow(): void {
     const text = this.#text;
-    if (text === null || !this.#mayFollow) return;
+    if (text === null || text === this.#read || !this.#mayFollow) return;
+    this.#read = text;
     if (text.trim() === '') this.#empty();
-    else this.#read(text);
+    else this.#parse(text);
   }
 
   #empty(): void {
@@ -84,7 +87,7 @@ export class Following {
     this.fallBack();
   }
 
-  #read(text: string): void {
+  #parse(text: string): void {
     let desired: HostDesired;
     try {
       desired = readDesired(text);

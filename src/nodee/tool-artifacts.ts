@@ -107,9 +107,13 @@ async function push(fleet: Fleet, file: string, flags: Flags, tools: Tools): Pro
   const unsigned = { id: flags.id!, sha256: await digestOf(file) };
   const ref =
     flags.signature === undefined ? await signed(unsigned, flags, tools) : { ...unsigned, signature: flags.signature };
-  return each(fleet, flags, `pushed ${ref.id} (sha256 ${ref.sha256})`, ({ address }) =>
-    fleet.agent(address).upload(ref, createReadStream(file), size),
-  );
+  return each(fleet, flags, `has ${ref.id} (sha256 ${ref.sha256})`, async ({ address }) => {
+    const agent = fleet.agent(address);
+    const { artifacts } = await agent.artifacts();
+    // Asked first: an agent that refuses an upload does not wait for its end, and may then not be heard.
+    if (artifacts.some(({ id, sha256 }) => id === ref.id && sha256 === ref.sha256)) return;
+    await agent.upload(ref, createReadStream(file), size);
+  });
 }
 
 async function pack(folder: string, flags: Flags, tools: Tools): Promise<number> {

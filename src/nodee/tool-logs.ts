@@ -70,16 +70,16 @@ async function followAll(fleet: Fleet, coordinate: string, flags: Flags, ended: 
       return [];
     });
     for (const host of hosts) {
-      const name = nameOf(host);
-      if (reading.has(name)) continue;
-      const tail = tails.get(name) ?? new Tail(fleet, coordinate, host, flags, hosts.length > 1 || tails.size > 0);
-      tails.set(name, tail.at(host));
+      const { coordinate: agent } = host;
+      if (reading.has(agent)) continue;
+      const tail = tails.get(agent) ?? new Tail(fleet, coordinate, host, flags, hosts.length > 1 || tails.size > 0);
+      tails.set(agent, tail.at(host));
       const read = tail.read(true, ended).catch((error: unknown) => {
-        if (!ended.aborted) say(`${name}: ${messageOf(error)}`);
+        if (!ended.aborted) say(`${nameOf(host)}: ${messageOf(error)}`);
       });
       reading.set(
-        name,
-        read.finally(() => reading.delete(name)),
+        agent,
+        read.finally(() => reading.delete(agent)),
       );
     }
     await sleep(LOOK_MS, undefined, { signal: ended }).catch(() => undefined);
@@ -118,14 +118,17 @@ class Tail {
     const lines = this.#isAgain ? AGAIN_LINES : this.#flags.lines;
     const asked = { follow, marks: true, ...(lines === undefined ? {} : { lines }) };
     const logs = await this.#fleet.agent(this.#host.address).logs(this.#coordinate, asked);
-    ended.addEventListener('abort', () => logs.destroy(), { once: true });
-    if (ended.aborted) logs.destroy();
+    const leave = () => logs.destroy();
+    ended.addEventListener('abort', leave, { once: true });
+    if (ended.aborted) leave();
     const seen = this.#isAgain ? [...this.#lastLines] : [];
     this.#isAgain = true;
     try {
       for await (const line of createInterface({ input: logs })) await this.#show(line, seen);
     } catch (error) {
       if (!ended.aborted) throw new AgentError('unreachable', `its log broke off: ${messageOf(error)}`);
+    } finally {
+      ended.removeEventListener('abort', leave);
     }
   }
 

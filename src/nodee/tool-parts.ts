@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Command } from 'commander';
 import type { ArtifactRef } from '../artifacts/artifact.ts';
 import type { Cloudname, CloudnameOptions } from '../cloudname/cloudname.ts';
+import { clean } from '../resources/text.ts';
 import type { AgentClient } from './client.ts';
 import type { Place } from './hosts.ts';
 import type { HostSeen } from './types.ts';
@@ -81,7 +82,7 @@ export function isReachable(host: HostSeen): host is Reachable {
 
 /** By the name of the host, or the coordinate of its agent. */
 export function nameOf({ report, coordinate }: HostSeen): string {
-  return report?.host ?? coordinate;
+  return clean(report?.host ?? coordinate);
 }
 
 /** @param name Of one, or `all`. @throws Error when there is none of that name that can be reached */
@@ -105,7 +106,7 @@ export function print(value: unknown, { json }: Flags, text: () => string): void
 }
 
 export function say(text: string): void {
-  process.stderr.write(`kvitt nodee: ${text}\n`);
+  process.stderr.write(`kvitt nodee: ${clean(text)}\n`);
 }
 
 export function messageOf(error: unknown): string {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +42,12 @@ describe('the folder of an agent', () => {
     await lock.release();
     await (await lockFolder(folder)).release();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('lets processes of other users through to what is theirs, and shows them nothing', async () => {
+    const fresh = join(folder, 'fresh', 'nodee');
+    await (await lockFolder(fresh)).release();
+    expect((await stat(fresh)).mode & 0o777).toBe(0o711);
   });
 
   it('is free again when its agent was killed', async () => {
