@@ -8,7 +8,14 @@ import { z } from 'zod';
 import { actor } from './actor.ts';
 import type { CloudnameOptions } from './cloudname/cloudname.ts';
 import { cloudnameCommand } from './cloudname/tool.ts';
-import { type Config, ConfigError, printableConfig, readConfig, readZooKeeperConfig } from './config.ts';
+import {
+  type Config,
+  ConfigError,
+  printableConfig,
+  readConfig,
+  readNodeeConfig,
+  readZooKeeperConfig,
+} from './config.ts';
 import { startLocalTarget } from './demo/local-target.ts';
 import { examine } from './doctor/doctor.ts';
 import { generateApiKey, hashApiKey } from './http/auth.ts';
@@ -28,6 +35,7 @@ import { MongoJournalQueries } from './mongo/journal-queries.ts';
 import { migrateUp, migrationStatus } from './mongo/migrate.ts';
 import { MongoPaymentsView } from './mongo/payments-view.ts';
 import { MongoVerifications } from './mongo/verifications.ts';
+import { nodeeCommand } from './nodee/tool.ts';
 import { type Follower, type Rebuildable, rebuild } from './payments/follower.ts';
 import type { Payments } from './payments/types.ts';
 import { type Deed, deadLettersCommand } from './queue/tool.ts';
@@ -46,6 +54,7 @@ import { zooKeeperOptions } from './wiring/cluster.ts';
 import { createBalancesFollower, createPaymentsFollower } from './wiring/followers.ts';
 import { ladderParts } from './wiring/ladder.ts';
 import { createEngine, createPayments } from './wiring/ledger.ts';
+import { nodeeToolParts, startAgent } from './wiring/nodee.ts';
 import { withDeadLetters } from './wiring/queue.ts';
 import { ADJUSTING_CLIENT, createReconciliation } from './wiring/reconciliation.ts';
 import { connectStorage, openStorage, type Storage } from './wiring/storage.ts';
@@ -56,6 +65,8 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const EXIT = { ok: 0, broken: 1, unusable: 2 } as const;
 const PROGRESS_MS = 200;
 const HEAP_GROWING_PERCENT = 30;
+/** For what an agent has under way; its processes run on. */
+const AGENT_GRACE_MS = 15_000;
 
 interface Output {
   readonly json?: boolean;
@@ -115,6 +126,25 @@ async function serve(parts: Parts): Promise<void> {
     // Node 20 spins for ever when it exits after its terminal was closed (it asserts that it can reset it).
     if (signal === 'SIGHUP') process.kill(process.pid, 'SIGKILL');
   });
+}
+
+async function runAgent(): Promise<void> {
+  const config = readNodeeConfig();
+  const log = createLog(config.LOG_LEVEL);
+  const giveUp = new AbortController();
+  const starting = startAgent(config, log, giveUp.signal);
+  closeWithGrace({ delay: AGENT_GRACE_MS, logger: log }, async ({ signal, err }) => {
+    if (err) log.error({ err }, 'ending after an unexpected error');
+    else log.info({ signal }, 'ending; processes run on');
+    giveUp.abort(new Error('it was ended before it had started'));
+    await starting.then(
+      (agent) => agent.stop(),
+      () => undefined,
+    );
+    if (signal === 'SIGHUP') process.kill(process.pid, 'SIGKILL');
+  });
+  const agent = await starting;
+  log.info({ coordinate: String(agent.coordinate), address: agent.address }, 'the agent runs');
 }
 
 async function runVerify({ incremental, ...options }: Output & { incremental?: boolean }): Promise<void> {
@@ -382,6 +412,7 @@ function buildProgram(): Command {
     .option('--json', 'answer as JSON')
     .action(runDoctor);
   program.addCommand(cloudnameCommand(cloudnameOptions, process.env));
+  program.addCommand(nodeeCommand(nodeeToolParts(runAgent)));
   program.addCommand(
     deadLettersCommand({
       withOffice: (run) => withDeadLetters(readConfig(), run),

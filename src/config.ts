@@ -7,7 +7,7 @@ import { isApiKey } from './http/auth.ts';
 import { parseConnectString } from './zookeeper/connect-string.ts';
 
 /** Settings that hold a secret: hidden when printed, and also read from the file that `<NAME>_FILE` names. */
-const SECRETS = ['BOOTSTRAP_API_KEY', 'MONGODB_URI', 'ZOOKEEPER_AUTH'] as const;
+const SECRETS = ['BOOTSTRAP_API_KEY', 'MONGODB_URI', 'ZOOKEEPER_AUTH', 'NODEE_TOKEN'] as const;
 
 const whole = (min: number, max: number) =>
   z
@@ -180,10 +180,73 @@ function parseObject(text: string): Record<string, unknown> {
   throw new ConfigError('It is not a JSON object of settings.');
 }
 
+const WRONG_AGENT = 'must be nodee.user.cell for the first free instance, or instance.nodee.user.cell';
+const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+const needed = (what: string) => z.string({ error: `must be set: ${what}` });
+
+const nodee = z.object({
+  ...zookeeper,
+  ZOOKEEPER_CONNECT: needed('the servers, host:port,host:port/path').refine(
+    isConnectString,
+    'must be host:port,host:port/path',
+  ),
+  NODEE_COORDINATE: needed('nodee.user.cell, or instance.nodee.user.cell').refine(isAgentPlace, WRONG_AGENT),
+  NODEE_DIR: z.string().min(1).default('.kvitt/nodee'),
+  NODEE_HOST: z.string().min(1).default('127.0.0.1'),
+  NODEE_PORT: whole(0, 65535).default(7070),
+  NODEE_ADVERTISE_HOST: z.string().min(1).optional(),
+  NODEE_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/, 'must be 1 to 253 letters, digits, ., _ and -')
+    .optional(),
+  NODEE_TOKEN: needed('a secret that all agents and their tools share; `openssl rand -hex 32` makes one').regex(
+    /^[!-~]{32,512}$/,
+    'must be 32 to 512 letters, digits and signs without spaces; `openssl rand -hex 32` makes one',
+  ),
+  NODEE_TRUSTED_KEYS: z.string().min(1).optional(),
+  NODEE_ALLOW_ROOT: z.enum(['true', 'false']).default('false'),
+  NODEE_PORTS: z
+    .string()
+    .regex(/^\d{1,5}-\d{1,5}$/, 'must be two ports, such as 20000-29999')
+    .transform((text) => {
+      const [from, to] = text.split('-').map(Number);
+      return { from: from!, to: to! };
+    })
+    .refine(({ from, to }) => from >= 1 && from <= to && to <= 65_535, 'must be from 1 to 65535, the lower one first')
+    .prefault('20000-29999'),
+  NODEE_MEMORY_RESERVE: z
+    .string()
+    .regex(/^\d{1,15}(KiB|MiB|GiB)?$/, 'must be a number of bytes, or such as 256MiB')
+    .transform((text) => {
+      const [, count, unit = ''] = /^(\d+)(\w+)?$/.exec(text)!;
+      return Number(count) * UNITS[unit]!;
+    })
+    .refine(Number.isSafeInteger, 'is too large')
+    .optional(),
+  NODEE_ARTIFACTS_KEEP: whole(0, 1_000).default(3),
+  NODEE_ARTIFACT_MIB_MAX: whole(1, 102_400).default(1_024),
+  LOG_LEVEL: schema.shape.LOG_LEVEL,
+});
+
+export type NodeeConfig = Readonly<z.infer<typeof nodee>>;
+
+function isAgentPlace(text: string): boolean {
+  return isCoordinateOrService(text) && text.split('.').at(-3) === 'nodee';
+}
+
+/** The settings of Nodee's agents and of its tool. @throws ConfigError that names everything that is wrong at once */
+export function readNodeeConfig(environment: Environment = process.env): NodeeConfig {
+  return readOnly(nodee, environment);
+}
+
 /** The settings of ZooKeeper alone, for tools that need no others. @throws ConfigError */
 export function readZooKeeperConfig(environment: Environment = process.env): ZooKeeperConfig {
-  const { values, problems } = readValues(environment, Object.keys(zookeeper));
-  const parsed = z.object(zookeeper).safeParse(values);
+  return readOnly(z.object(zookeeper), environment);
+}
+
+function readOnly<T extends z.ZodObject>(settings: T, environment: Environment): z.infer<T> {
+  const { values, problems } = readValues(environment, Object.keys(settings.shape));
+  const parsed = settings.safeParse(values);
   for (const { path, message } of parsed.error?.issues ?? []) problems.push(`${path.join('.')} ${message}`);
   if (!parsed.success || problems.length > 0) throw wrong(problems);
   return parsed.data;

@@ -111,4 +111,10 @@ export class Cloudname {
     if (this.session.isConnected) await Promise.all([...this.#claims].map((claim) => claim.release()));
     await this.session.close();
   }
+
+  /** Keeps all claims for the session's time, for a process that resumes it; see {@link Session.leave}. */
+  leave(): void {
+    this.resolver.close();
+    this.session.leave();
+  }
 }

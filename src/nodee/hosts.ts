@@ -4,6 +4,7 @@ import type { Coordinate } from '../cloudname/coordinate.ts';
 import { isCloudnameError } from '../cloudname/errors.ts';
 import { addressOf, type Endpoint } from '../cloudname/status.ts';
 import { inBatches } from '../cloudname/tree.ts';
+import { parseJson } from './files.ts';
 import { ENDPOINT, type HostDesired, type HostReport, type HostSeen, hostDesired, hostReport } from './types.ts';
 
 /** The service whose instances are the agents. */
@@ -61,13 +62,4 @@ function parseReport(text: string): HostReport | null {
 
 function parseDesired(text: string): HostDesired | null {
   return hostDesired.safeParse(parseJson(text)).data ?? null;
-}
-
-/** Undefined: it is none. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -49,6 +49,14 @@ export interface SessionOptions {
   readonly auth?: readonly { readonly user: string; readonly password: string }[];
   /** Of the nodes created without one of their own; by default anybody may do anything. */
   readonly acl?: readonly Acl[];
+  /** Of a session that was left by a process before this one: it goes on, with all that is ephemeral, if it still lives. */
+  readonly resume?: SessionCredentials;
+}
+
+/** By which another connection takes a session over. */
+export interface SessionCredentials {
+  readonly id: bigint;
+  readonly password: Buffer;
 }
 
 export interface SessionEvents {
@@ -81,7 +89,9 @@ interface RequestOptions {
  * @throws TypeError when the connect string is wrong
  */
 export class Session extends EventEmitter<SessionEvents> {
-  readonly #options: Required<Omit<SessionOptions, 'auth'>> & { readonly credentials: readonly Credentials[] };
+  readonly #options: Required<Omit<SessionOptions, 'auth' | 'resume'>> & {
+    readonly credentials: readonly Credentials[];
+  };
   readonly #servers: readonly ServerAddress[];
   readonly #chroot: string;
   readonly #lease = new Lease();
@@ -113,6 +123,8 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#chroot = chroot;
     this.#queue = new RequestQueue(servers.map(({ host, port }) => `${host}:${port}`).join(', '), () => this.#drain());
     this.#timeoutMs = sessionMs;
+    this.#id = options.resume?.id ?? 0n;
+    this.#password = options.resume?.password ?? this.#password;
     // Clients spread over the servers.
     this.#nextServer = Math.floor(Math.random() * servers.length);
     this.#connect();
@@ -123,8 +135,7 @@ export class Session extends EventEmitter<SessionEvents> {
     return this.#id;
   }
 
-  /** By which another connection takes the session over. */
-  get credentials(): { readonly id: bigint; readonly password: Buffer } {
+  get credentials(): SessionCredentials {
     return { id: this.#id, password: this.#password };
   }
 
@@ -226,6 +237,14 @@ export class Session extends EventEmitter<SessionEvents> {
       const answered = connection.request(goodbye).catch(() => undefined);
       await Promise.race([answered, sleep(CLOSE_MS_MAX, undefined, { ref: false })]);
     }
+    this.#end(null);
+  }
+
+  /**
+   * Lets the session go on without this process, for its time: another one may {@link SessionOptions.resume} it. Nothing
+   * can be asked of it here any more.
+   */
+  leave(): void {
     this.#end(null);
   }
 

@@ -1,0 +1,153 @@
+/** Hosts and processes as people and scripts are shown them: what is wanted beside what is. */
+import type { ProcessSpec } from '../processes/spec.ts';
+import { specHash } from '../processes/spec.ts';
+import type { ProcessReport } from '../processes/types.ts';
+import { clean, table } from '../resources/text.ts';
+import { nameOf } from './tool-parts.ts';
+import type { HostSeen } from './types.ts';
+
+/** Reports come every 10 s: an agent whose last one is so old hangs, or its clock is wrong. */
+const SILENT_MS = 60_000;
+const MESSAGE_LENGTH_MAX = 80;
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+export interface HostView {
+  readonly host: string;
+  readonly coordinate: string;
+  readonly address: string | null;
+  /** `unknown`: it publishes nothing that can be read. */
+  readonly state: 'up' | 'down' | 'silent' | 'unknown';
+  readonly report: Omit<NonNullable<HostSeen['report']>, 'processes'> | null;
+  readonly wanted_generation: number | null;
+}
+
+export interface ProcessView {
+  readonly coordinate: string;
+  readonly host: string;
+  /** Null: it is not wanted on this host. */
+  readonly wanted: { readonly artifact: string; readonly run: boolean; readonly spec: string } | null;
+  /** Null: the host knows nothing of it, or is not known itself. */
+  readonly actual: ProcessReport | null;
+  readonly as_wanted: boolean;
+}
+
+export interface FleetView {
+  readonly hosts: readonly HostView[];
+  readonly processes: readonly ProcessView[];
+  readonly as_wanted: boolean;
+}
+
+export function fleetView(hosts: readonly HostSeen[], now: number): FleetView {
+  const views = hosts.map((host) => hostView(host, now));
+  const processes = hosts.flatMap((host, index) => processViews(host, views[index]!.state === 'up'));
+  // Of one that is down, what is wanted of it tells: it may be gone for good.
+  const isHostWell = ({ state, report }: HostView) =>
+    state === 'up' ? report!.problems.length === 0 : state === 'down';
+  return {
+    hosts: views,
+    processes,
+    as_wanted: views.every(isHostWell) && processes.every(({ as_wanted }) => as_wanted),
+  };
+}
+
+function hostView(host: HostSeen, now: number): HostView {
+  const { coordinate, address, report, desired } = host;
+  const { processes: _, ...figures } = report ?? { processes: [] };
+  return {
+    ...{ host: nameOf(host), coordinate, address, state: stateOf(host, now) },
+    report: report === null ? null : (figures as HostView['report']),
+    wanted_generation: desired?.generation ?? null,
+  };
+}
+
+function stateOf({ address, report }: HostSeen, now: number): HostView['state'] {
+  if (address === null) return 'down';
+  if (report === null) return 'unknown';
+  return now - Date.parse(report.at) > SILENT_MS ? 'silent' : 'up';
+}
+
+function processViews(host: HostSeen, isUp: boolean): ProcessView[] {
+  const wanted = new Map(host.desired?.processes.map((spec) => [spec.coordinate, spec]));
+  const actual = new Map(host.report?.processes.map((report) => [report.coordinate, report]));
+  const coordinates = [...new Set([...wanted.keys(), ...actual.keys()])].sort();
+  return coordinates.map((coordinate) => {
+    const spec = wanted.get(coordinate) ?? null;
+    const report = actual.get(coordinate) ?? null;
+    return {
+      ...{ coordinate, host: nameOf(host), actual: report },
+      wanted: spec === null ? null : { artifact: spec.artifact.id, run: spec.run, spec: specHash(spec) },
+      as_wanted: isUp && isAsWanted(spec, report),
+    };
+  });
+}
+
+function isAsWanted(spec: ProcessSpec | null, report: ProcessReport | null): boolean {
+  if (spec === null) return false;
+  if (!spec.run) return report === null || report.state === 'stopped';
+  return report?.state === 'running' && report.spec === specHash(spec);
+}
+
+export function fleetText({ hosts, processes, as_wanted }: FleetView, now: number): string {
+  const texts = [hostTable(hosts)];
+  for (const { host, report } of hosts) {
+    for (const problem of report?.problems ?? []) texts.push(`${clean(`${host}: ${problem}`)}\n`);
+  }
+  if (processes.length > 0) texts.push('\n', processTable(processes, now));
+  if (!as_wanted) texts.push('\nNot all is as wanted: see the lines with *, and hosts that are not up.\n');
+  return texts.join('');
+}
+
+function hostTable(hosts: readonly HostView[]): string {
+  const rows = hosts.map(({ host, coordinate, state, report, wanted_generation }) => [
+    ...[host, coordinate, state, report?.version ?? '-'],
+    report === null ? '-' : duration(report.uptime_seconds),
+    report === null ? '-' : `${report.load.toFixed(2)}/${report.cores}`,
+    report === null ? '-' : memoryOf(report),
+    `${report?.generation ?? '-'}/${wanted_generation ?? '-'}`,
+    String(report?.problems.length ?? '-'),
+  ]);
+  const head = ['host', 'agent', 'state', 'version', 'up', 'load/cores', 'memory used/total', 'generation', 'problems'];
+  return table(head, rows, 'llllrrrrr');
+}
+
+function memoryOf({ memory_total_bytes: total, memory_available_bytes: available }: NonNullable<HostView['report']>) {
+  return `${size(total - available)}/${size(total)}`;
+}
+
+function processTable(processes: readonly ProcessView[], now: number): string {
+  const rows = processes.map(({ coordinate, host, wanted, actual, as_wanted }) => [
+    as_wanted ? '' : '*',
+    ...[coordinate, host, artifactText(wanted, actual), actual?.state ?? 'unknown', String(actual?.restarts ?? '-')],
+    actual === null || actual.memory_bytes === null ? '-' : size(actual.memory_bytes),
+    Object.entries(actual?.ports ?? {})
+      .map(([name, port]) => `${name}:${port}`)
+      .join(' '),
+    actual === null ? '-' : duration(Math.max(0, (now - Date.parse(actual.since)) / 1000)),
+    (actual?.message ?? '').slice(0, MESSAGE_LENGTH_MAX),
+  ]);
+  const head = ['', 'process', 'host', 'artifact', 'state', 'restarts', 'memory', 'ports', 'since', 'message'];
+  return table(head, rows, 'lllllrrlrl');
+}
+
+/** What is wanted, and what is instead. */
+function artifactText(wanted: ProcessView['wanted'], actual: ProcessReport | null): string {
+  const is = actual?.artifact ?? 'none';
+  if (wanted === null) return `${is} (not wanted)`;
+  const wants = wanted.run ? wanted.artifact : 'none';
+  return wants === is ? is : `${is} -> ${wants}`;
+}
+
+function size(bytes: number): string {
+  const gib = bytes / 2 ** 30;
+  return gib >= 1 ? `${gib.toFixed(1)}GiB` : `${Math.round(bytes / 2 ** 20)}MiB`;
+}
+
+function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '-';
+  if (seconds < MINUTE) return `${Math.floor(seconds)}s`;
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)}m`;
+  if (seconds < DAY) return `${Math.floor(seconds / HOUR)}h`;
+  return `${Math.floor(seconds / DAY)}d`;
+}
