@@ -14,6 +14,7 @@ import { Announcements } from './announcements.ts';
 import { loadDesired } from './desired.ts';
 import { lockFolder } from './folder-lock.ts';
 import { Following } from './following.ts';
+import { Leader } from './leader.ts';
 import { Ownership, type OwnershipState } from './ownership.ts';
 import { otherAgents } from './peers.ts';
 import { findPlace } from './place.ts';
@@ -164,7 +165,10 @@ export class Agent {
       setInterval(() => this.#attempt('collect artifacts', this.#collect()), COLLECT_MS),
     ];
     this.#publisher.start();
+    const leader = new Leader({ cloudname, fleet: this.coordinate, log });
+    leader.start();
     this.#closers.push(async () => {
+      await leader.stop();
       stopWatching();
       for (const timer of timers) clearTimeout(timer);
       await this.#publisher.stop();

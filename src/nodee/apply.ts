@@ -3,12 +3,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import type { Cloudname } from '../cloudname/cloudname.ts';
 import { Coordinate } from '../cloudname/coordinate.ts';
 import { CloudnameError, isCloudnameError } from '../cloudname/errors.ts';
-import { renderJson } from '../resources/text.ts';
 import {
   type FleetFile,
   type FleetName,
@@ -25,53 +24,34 @@ import { seeHosts } from './hosts.ts';
 import type { HostView } from './placement.ts';
 import { type Change, planOf, renderPlan } from './plan.ts';
 import { nextStep } from './rollout.ts';
+import { EXIT, type Flags, type Fleet, type FleetCommand, type Make, print, say } from './tool-parts.ts';
 
-/** 0: it is as wanted. 1: it is not, or was refused. 2: it could not run. */
-const EXIT = { ok: 0, not: 1 } as const;
 const FILE_BYTES_MAX = 1_000_000;
 const LOOK_MS = 300;
 const WAIT_SECONDS = 600;
 const TRIES_MAX = 5;
 
-export interface FleetParts {
-  readonly actor: () => string;
-  withFleet(run: (cloudname: Cloudname, fleet: FleetName) => Promise<number>): Promise<void>;
-}
-
-interface Flags {
-  readonly yes?: boolean;
-  readonly dryRun?: boolean;
-  readonly wait: boolean;
-  readonly timeout: number;
-  readonly json?: boolean;
-}
-
-export function fleetCommands(parts: FleetParts): Command[] {
-  const make = (usage: string, about: string) =>
-    new Command(usage.split(' ')[0])
-      .arguments(usage.slice(usage.indexOf(' ') + 1))
-      .description(about)
+/** @param actor Who is said to have changed it. */
+export function fleetCommands(make: Make, actor: () => string): FleetCommand[] {
+  const following = (usage: string, about: string) =>
+    make(usage, about)
       .option('--no-wait', 'end when it is written down, without following it')
-      .option('--timeout <seconds>', 'how long it is followed', wholeSeconds, WAIT_SECONDS)
-      .option('--json', 'answer as JSON');
-  const apply = make(
-    'apply <file>',
-    'move the fleet to what a file describes (- is standard input), showing the plan first',
-  )
-    .option('--yes', 'without asking')
-    .option('--dry-run', 'show the plan only; exit 1 when something would change')
-    .action((file: string, flags: Flags) =>
-      parts.withFleet(async (cloudname, fleet) => {
-        const described = parseFleetFile(await readFleetFile(file));
-        return applyFile(new Fleet(cloudname, fleet, parts.actor()), described, flags);
-      }),
-    );
-  const changing = (usage: string, about: string, change: (names: readonly string[]) => Alteration) =>
-    make(usage, about).action((names: string[], flags: Flags) =>
-      parts.withFleet((cloudname, fleet) => alter(new Fleet(cloudname, fleet, parts.actor()), change(names), flags)),
-    );
+      .option('--timeout <seconds>', 'how long it is followed', wholeSeconds, WAIT_SECONDS);
+  const kept = ({ cloudname, place }: Fleet) => new KeptFleet(cloudname, place, actor());
+  const changing = (usage: string, about: string, change: (names: readonly string[]) => Alteration): FleetCommand => ({
+    command: following(usage, about),
+    run: (fleet, [names], flags) => alter(kept(fleet), change(names as string[]), flags),
+  });
+  const about = 'move the fleet to what a file describes (- is standard input), showing the plan first';
   return [
-    apply,
+    {
+      command: following('apply <file>', about)
+        .option('--yes', 'without asking')
+        .option('--dry-run', 'show the plan only; exit 1 when something would change'),
+      run: async (fleet, [file], flags) => {
+        return applyFile(kept(fleet), parseFleetFile(await readFleetFile(file as string)), flags);
+      },
+    },
     changing('stop <coordinates...>', 'end these, and keep them ended until `start`', stopped(true)),
     changing('start <coordinates...>', 'start what `stop` ended', stopped(false)),
     changing('roll <coordinates...>', 'put a new process in the place of each, one after the other', rolled),
@@ -154,22 +134,22 @@ function isEqual(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-async function applyFile(fleet: Fleet, file: FleetFile, flags: Flags): Promise<number> {
+async function applyFile(fleet: KeptFleet, file: FleetFile, flags: Flags): Promise<number> {
   const { state, version } = await fleet.read();
   const next = described(state, file);
   const changes = planOf(next, fleet.name, await fleet.hosts());
   const isSame = isEqual(next, state);
   show(changes, flags);
-  if (flags.dryRun) return changes.length === 0 ? EXIT.ok : EXIT.not;
+  if (flags.dryRun) return changes.length === 0 ? EXIT.ok : EXIT.refused;
   if (!isSame) {
-    if (!(await isAgreed(flags))) return EXIT.not;
+    if (!(await isAgreed(flags))) return EXIT.refused;
     await fleet.write(next, version);
   }
-  return flags.wait ? fleet.follow(flags.timeout, Object.keys(file.services)) : EXIT.ok;
+  return flags.wait ? fleet.follow(flags.timeout!, Object.keys(file.services)) : EXIT.ok;
 }
 
-function show(changes: readonly Change[], { json }: Flags): void {
-  process.stdout.write(json ? renderJson(changes) : renderPlan(changes));
+function show(changes: readonly Change[], flags: Flags): void {
+  print(changes, flags, () => renderPlan(changes));
 }
 
 async function isAgreed({ yes }: Flags): Promise<boolean> {
@@ -181,7 +161,7 @@ async function isAgreed({ yes }: Flags): Promise<boolean> {
   return /^y(es)?$/i.test(answer.trim());
 }
 
-async function alter(fleet: Fleet, alteration: Alteration, flags: Flags): Promise<number> {
+async function alter(fleet: KeptFleet, alteration: Alteration, flags: Flags): Promise<number> {
   for (let tries = 1; ; tries++) {
     const { state, version } = await fleet.read();
     const next = alteration(state, fleet.name);
@@ -189,15 +169,11 @@ async function alter(fleet: Fleet, alteration: Alteration, flags: Flags): Promis
     try {
       await fleet.write(next, version);
       show(changes, flags);
-      return flags.wait ? await fleet.follow(flags.timeout, []) : EXIT.ok;
+      return flags.wait ? await fleet.follow(flags.timeout!, []) : EXIT.ok;
     } catch (error) {
       if (!isCloudnameError(error, 'config_conflict') || tries === TRIES_MAX) throw error;
     }
   }
-}
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
 }
 
 function wholeSeconds(text: string): number {
@@ -206,7 +182,7 @@ function wholeSeconds(text: string): number {
 }
 
 /** What is kept of a fleet, and what becomes of it. */
-class Fleet {
+class KeptFleet {
   readonly #coordinate: Coordinate;
 
   constructor(
@@ -258,7 +234,7 @@ class Fleet {
       }
       if (performance.now() > end) {
         say(`It is not done after ${seconds} s, and goes on; see \`kvitt nodee status\`.${await this.#leaderHint()}`);
-        return EXIT.not;
+        return EXIT.refused;
       }
       await sleep(LOOK_MS);
     }
@@ -274,10 +250,10 @@ class Fleet {
     for (const service of failures) {
       const { result, why } = outcomes[service]!;
       const text = result === 'failed' ? 'could not be brought up' : 'was rolled back to what it was before';
-      say(`kvitt nodee: ${service} ${text}: ${why}`);
+      say(`${service} ${text}: ${why}`);
     }
     if (failures.length === 0) say('All is as wanted.');
-    return failures.length === 0 ? EXIT.ok : EXIT.not;
+    return failures.length === 0 ? EXIT.ok : EXIT.refused;
   }
 
   async #leaderHint(): Promise<string> {

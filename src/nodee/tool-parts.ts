@@ -32,6 +32,8 @@ export interface ArtifactTools {
 }
 
 export interface ToolParts {
+  /** Who uses it, for whoever asks later. */
+  actor(): string;
   /** Read when a command runs. @throws Error that says what is missing */
   settings(): ToolSettings;
   /** Runs the agent of this host; resolves when it runs. */
@@ -69,6 +71,11 @@ export interface Flags {
   readonly key?: string;
   readonly signature?: string;
   readonly out?: string;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly wait?: boolean;
+  /** Seconds. */
+  readonly timeout?: number;
 }
 
 /** Of a host whose agent can be asked. */

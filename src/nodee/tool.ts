@@ -1,6 +1,7 @@
 /** The commands of `kvitt nodee`. Answers go to standard output, everything else to standard error. */
 import { Command } from 'commander';
 import { Cloudname } from '../cloudname/cloudname.ts';
+import { fleetCommands } from './apply.ts';
 import { AgentClient, AgentError } from './client.ts';
 import { seeHosts } from './hosts.ts';
 import { artifactCommands, localCommands } from './tool-artifacts.ts';
@@ -26,6 +27,7 @@ export function nodeeCommand(parts: ToolParts): Command {
   tool.command('agent').description('run the agent of this host, until it is ended').action(parts.startAgent);
   // In the order in which they are shown.
   const commands: readonly FleetCommand[] = [
+    ...fleetCommands(make, parts.actor),
     ...statusCommands(make),
     ...logCommands(make),
     ...artifactCommands(make, parts.artifacts),

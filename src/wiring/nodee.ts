@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
+import { actor } from '../actor.ts';
 import { type NodeeConfig, readNodeeConfig } from '../config.ts';
 import type { Agent, AgentOptions } from '../nodee/agent.ts';
 import type { ToolParts } from '../nodee/tool-parts.ts';
@@ -18,6 +19,7 @@ const FILES_MAX = 200_000;
 export function nodeeToolParts(startAgent: () => Promise<void>): ToolParts {
   return {
     startAgent,
+    actor,
     settings: () => {
       const config = readNodeeConfig();
       const [cell, user] = config.NODEE_COORDINATE.split('.').toReversed();

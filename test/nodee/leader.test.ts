@@ -8,6 +8,7 @@ import { fleetCommands } from '../../src/nodee/apply.ts';
 import { fleetCoordinate, parseFleetState } from '../../src/nodee/fleet.ts';
 import { seeHosts } from '../../src/nodee/hosts.ts';
 import { Leader } from '../../src/nodee/leader.ts';
+import type { Flags, Make } from '../../src/nodee/tool-parts.ts';
 import { Namespace, until } from '../cloudname/support/namespace.ts';
 import { quietLog } from '../support/log.ts';
 import { PaperAgent } from './support/paper-agent.ts';
@@ -61,13 +62,13 @@ async function lead(): Promise<Leader> {
 async function tool(...args: string[]): Promise<number> {
   let code = -1;
   const program = new Command('nodee').exitOverride();
-  const parts = {
-    actor: () => 'tester',
-    withFleet: async (run: (cloudname: Cloudname, fleet: typeof FLEET) => Promise<number>) => {
-      code = await run(cloudname, FLEET);
-    },
-  };
-  for (const command of fleetCommands(parts)) program.addCommand(command);
+  const make: Make = (usage, about) => program.command(usage).description(about).option('--json');
+  const fleet = { cloudname, place: FLEET, hosts: () => seeHosts(cloudname, FLEET), agent: () => expect.unreachable() };
+  for (const { command, run } of fleetCommands(make, () => 'tester')) {
+    command.action(async (...given: unknown[]) => {
+      code = await run(fleet, given.slice(0, -2), given.at(-2) as Flags);
+    });
+  }
   await program.parseAsync(args, { from: 'user' });
   return code;
 }

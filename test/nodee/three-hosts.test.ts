@@ -17,7 +17,7 @@ import { LiveLoad } from '../faults/support/live-load.ts';
 import { BOOKS } from '../faults/support/load.ts';
 import { Network } from '../faults/support/network.ts';
 import { canInjectAll } from '../faults/support/requirements.ts';
-import { type Build, compile } from '../support/build.ts';
+import { compile } from '../support/build.ts';
 import { quietLog } from '../support/log.ts';
 import { AgentOnHost, type Answer, type Nodee, nodee } from './support/hosts.ts';
 import { ResolvedTaker } from './support/resolved-taker.ts';
@@ -45,7 +45,6 @@ describe.runIf(canInjectAll)('three hosts that run the payment service', { timeo
   let network: Network;
   let ensemble: SpreadEnsemble;
   let set: EmbeddedReplicaSet;
-  let build: Build;
   let tool: Nodee;
   let agents: AgentOnHost[];
   let cloudname: Cloudname;
@@ -59,11 +58,12 @@ describe.runIf(canInjectAll)('three hosts that run the payment service', { timeo
     // The service runs as somebody else, and reads its files there.
     await chmod(folder, 0o755);
     network = await Network.create([...HOSTS, DATABASE]);
-    [ensemble, set, build] = await Promise.all([
+    const [zookeepers, database, build] = await Promise.all([
       startEnsembleOn(network, HOSTS, { tickMs: TICK_MS, properties: {} }),
       startReplicaSet(),
       compile(),
     ]);
+    [ensemble, set] = [zookeepers, database];
     const connect = ensemble.members.map(({ server }) => server.connect).join(',');
     const environment = {
       ZOOKEEPER_CONNECT: connect,
@@ -89,7 +89,6 @@ describe.runIf(canInjectAll)('three hosts that run the payment service', { timeo
     await ensemble?.stop();
     await set?.stop();
     await network?.remove();
-    await build?.remove();
     if (folder !== undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 

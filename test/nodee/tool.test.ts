@@ -67,6 +67,7 @@ interface Done {
 
 async function run(args: readonly string[], token = TOKEN): Promise<Done> {
   const tool = nodeeCommand({
+    actor: () => 'tester',
     settings: () => ({
       cloudname: { connect: agents.namespace.connect, sessionMs: 4_000 },
       place: { user: 'ops', cell: 'oslo' },
