@@ -194,6 +194,19 @@ describe('a new version', () => {
     expect(report()).toMatchObject({ state: 'running', restarts: 0 });
   });
 
+  it('that waits for its artifact does not hide that the old one ended, nor keep it from coming back', async () => {
+    await runFirst();
+    world.badArtifacts.set('no.kvitt:web:2', 'unavailable');
+    table.want([spec('good', '2')]);
+    await pass(3_000);
+    world.runs.running()[0]!.finish({ code: 1, signal: null, why: null });
+    await pass(10);
+    expect(world.announcement().last).toEqual({ state: 'ERROR', ports: {} });
+    expect(report()).toMatchObject({ state: 'waiting', pid: null, spec: null });
+    await pass(60_000);
+    expect(report()).toMatchObject({ state: 'running', artifact: 'no.kvitt:web:1' });
+  });
+
   it('that was refused does not change the ports of the old one', async () => {
     await runFirst();
     const { ports } = report();

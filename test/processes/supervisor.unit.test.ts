@@ -87,6 +87,16 @@ describe('a process that is wanted', () => {
     expect(report()).toMatchObject({ state: 'failed', refused: specHash(spec('good')) });
   });
 
+  it('lets its artifact go when that comes after it was not wanted any more', async () => {
+    table.want([spec('good')]);
+    await pass(10);
+    table.want([]);
+    await pass(1_000);
+    expect(world.held.get('no.kvitt:web:1')).toBe(0);
+    expect(world.runs.all).toEqual([]);
+    expect(table.reports()).toEqual([]);
+  });
+
   it('waits for its coordinate', async () => {
     world.claimMs = 0;
     table.want([spec('good')]);
