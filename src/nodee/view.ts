@@ -19,7 +19,7 @@ export interface HostView {
   readonly address: string | null;
   /** `unknown`: it publishes nothing that can be read. */
   readonly state: 'up' | 'down' | 'silent' | 'unknown';
-  readonly report: Omit<NonNullable<HostSeen['report']>, 'processes'> | null;
+  readonly report: HostSeen['report'];
   readonly wanted_generation: number | null;
 }
 
@@ -54,10 +54,8 @@ export function fleetView(hosts: readonly HostSeen[], now: number): FleetView {
 
 function hostView(host: HostSeen, now: number): HostView {
   const { coordinate, address, report, desired } = host;
-  const { processes: _, ...figures } = report ?? { processes: [] };
   return {
-    ...{ host: nameOf(host), coordinate, address, state: stateOf(host, now) },
-    report: report === null ? null : (figures as HostView['report']),
+    ...{ host: nameOf(host), coordinate, address, state: stateOf(host, now), report },
     wanted_generation: desired?.generation ?? null,
   };
 }

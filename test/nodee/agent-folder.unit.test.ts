@@ -97,6 +97,7 @@ describe('what is wanted of a host', () => {
     second.fallBack();
     second.configured(text(21));
     expect(wanted).toEqual([20, 21]);
+    await second.kept();
   });
 
   it('is not followed by one that never owned the coordinate, nor by one that lost it', async () => {
@@ -111,6 +112,7 @@ describe('what is wanted of a host', () => {
     expect(wanted).toEqual([1]);
     following.owns(true);
     expect(wanted).toEqual([1, 2]);
+    await following.kept();
   });
 
   it('is nothing where what was kept is damaged', async () => {
