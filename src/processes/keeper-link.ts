@@ -5,6 +5,7 @@ import { FILES, type RunFacts } from './keeper-files.ts';
 import type { RunEnd } from './run.ts';
 
 const LINE_CHARACTERS_MAX = 65_536;
+const WAITING_BYTES_MAX = 65_536;
 
 export type FromKeeper =
   | { readonly type: 'hello'; readonly protocol: number }
@@ -20,7 +21,9 @@ export type ToKeeper =
    */
   | { readonly type: 'renew'; readonly until: number };
 
+/** Hangs up on one that does not listen: an agent connects again, and says again what matters. */
 export function say(socket: Socket, message: FromKeeper | ToKeeper): void {
+  if (socket.writableLength > WAITING_BYTES_MAX) socket.destroy();
   if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
 }
 

@@ -28,7 +28,7 @@ const LOOK_MS_MAX = 250;
 /** A line that has no end yet is shown after this. */
 const PARTIAL_LINE_MS = 1_000;
 /** Something that left the group may hold the output open for ever. */
-const OUTPUT_END_MS_MAX = 2_000;
+const OUTPUT_END_MS_MAX = 5_000;
 const LOG_END_MS_MAX = 5_000;
 const END_WRITE = { tries: 10, ms: 500 } as const;
 const END_TELL_MS_MAX = 2_000;

@@ -166,7 +166,8 @@ export class KeptRun implements Run {
     const isConnected = await Promise.race([once(socket, 'connect').then(() => true), closed.then(() => false)]).catch(
       () => false,
     );
-    if (isConnected && !this.#detached.signal.aborted) {
+    if (this.#detached.signal.aborted) socket.destroy();
+    if (isConnected) {
       this.#socket = socket;
       for (const wish of this.#wishes.values()) say(socket, wish);
     }
