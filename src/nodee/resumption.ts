@@ -1,5 +1,5 @@
 /** What an agent leaves for the next one of its folder, so that its claims outlive it: its session with ZooKeeper. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Log } from '../processes/types.ts';
@@ -10,7 +10,7 @@ const FILE = 'session.json';
 
 const kept = z.object({
   connect: z.string(),
-  boot: z.string(),
+  origin: z.string(),
   id: z.string().regex(/^-?\d{1,20}$/),
   password: z.base64(),
   announced: z.array(z.string()),
@@ -23,13 +23,14 @@ export interface LeftSession {
 }
 
 /**
- * The session of the agent before. Only on the same machine since it was booted: a copy of the folder elsewhere must not
- * act in the session of the original, as both would take themselves for the owner of what is claimed in it.
+ * The session of the agent before. Only in the very folder in which it was kept, since the machine was booted: a copy of it,
+ * here or elsewhere, must not act in the session of the original, as both would take themselves for the owner of what is
+ * claimed in it.
  */
 export async function readLeftSession(folder: string, connect: string): Promise<LeftSession> {
   const parsed = kept.safeParse(parseJson((await readIfThere(join(folder, FILE))) ?? ''));
-  const boot = await bootId();
-  const isSame = parsed.success && boot !== '' && parsed.data.boot === boot && parsed.data.connect === connect;
+  const origin = await originOf(folder);
+  const isSame = parsed.success && parsed.data.origin === origin && parsed.data.connect === connect;
   if (!isSame) return { resume: null, announced: [] };
   const { id, password, announced } = parsed.data;
   return { resume: { id: BigInt(id), password: Buffer.from(password, 'base64') }, announced };
@@ -42,7 +43,7 @@ export class SessionKeeper {
   readonly #connect: string;
   readonly #log: Log;
   readonly #announced: Set<string>;
-  #boot = '';
+  #origin: string | null = null;
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(folder: string, connect: string, session: Session, announced: readonly string[], log: Log) {
@@ -61,7 +62,7 @@ export class SessionKeeper {
     log: Log,
   ): Promise<SessionKeeper> {
     const keeper = new SessionKeeper(folder, connect, session, announced, log);
-    keeper.#boot = await bootId();
+    keeper.#origin = await originOf(folder);
     session.on('connected', () => void keeper.#write());
     if (session.isConnected) await keeper.#write();
     return keeper;
@@ -87,7 +88,7 @@ export class SessionKeeper {
     this.#writing = this.#writing.then(async () => {
       const { id, password } = this.#session.credentials;
       const announced = [...this.#announced];
-      const value = { connect: this.#connect, boot: this.#boot, id: String(id), announced };
+      const value = { connect: this.#connect, origin: this.#origin ?? '', id: String(id), announced };
       const text = JSON.stringify({ ...value, password: password.toString('base64') } satisfies z.infer<typeof kept>);
       await writeDurably(join(this.#folder, FILE), text).catch((error: unknown) => {
         this.#log.warn({ err: error }, 'what the next agent needs of the session cannot be kept');
@@ -97,10 +98,13 @@ export class SessionKeeper {
   }
 }
 
-/** Names this start of the machine; empty: it cannot be told. */
-async function bootId(): Promise<string> {
-  return readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
-    (text) => text.trim(),
-    () => '',
-  );
+/** Names the folder, on this machine, since it was booted; null: that cannot be told. */
+async function originOf(folder: string): Promise<string | null> {
+  try {
+    const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    const { dev, ino } = await stat(folder, { bigint: true });
+    return `${boot} ${dev} ${ino}`;
+  } catch {
+    return null;
+  }
 }
