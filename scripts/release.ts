@@ -53,7 +53,8 @@ async function copyPackages(folder: string): Promise<void> {
     await cp(join(ROOT, path), join(folder, path), {
       recursive: true,
       // Packages within packages have lines of their own in the lock file; `.bin` holds links.
-      filter: (source) => !LEFT_OUT.has(extname(source)) && !source.slice(join(ROOT, path).length).includes('/node_modules'),
+      filter: (source) =>
+        !LEFT_OUT.has(extname(source)) && !source.slice(join(ROOT, path).length).includes('/node_modules'),
     }).catch((error: NodeJS.ErrnoException) => {
       // Optional, for another platform.
       if (error.code !== 'ENOENT') throw error;

@@ -97,23 +97,22 @@ describe.runIf(canInjectAll)('three hosts that run the payment service', { timeo
     return startEmbeddedReplicaSet({ dataDir: null, log: quietLog, places: [place, place, place] });
   }
 
-  /** The service as it is released, a second version of it, and a small program; all are given to one of the agents. */
+  /** The service as it is released, the same once more as another version, and a small program; all agents get them. */
   async function packAll(): Promise<void> {
-    const release = async (version: string) => {
-      const out = join(folder, `kvitt-${version}.tar.gz`);
-      const args = ['--import', 'tsx', join(ROOT, 'scripts/release.ts'), '--out', out, '--version', version];
-      const { stdout } = await promisify(execFile)(process.execPath, args);
-      refs[version] = JSON.parse(stdout) as Ref;
-    };
-    await Promise.all(['1.0.0', '1.1.0'].map(release));
+    const out = join(folder, 'kvitt.tar.gz');
+    const release = join(ROOT, 'scripts/release.ts');
+    const made = await promisify(execFile)(process.execPath, ['--import', 'tsx', release, '--out', out]);
+    const { sha256 } = JSON.parse(made.stdout) as Ref;
     await mkdir(join(folder, 'beacon'));
     await writeFile(join(folder, 'beacon', 'beacon.mjs'), BEACON);
-    const out = join(folder, 'beacon.tar.gz');
-    const packed = await run('pack', join(folder, 'beacon'), '--id', 'test:beacon:1', '--out', out, '--json');
+    const small = join(folder, 'beacon.tar.gz');
+    const packed = await run('pack', join(folder, 'beacon'), '--id', 'test:beacon:1', '--out', small, '--json');
     refs.beacon = JSON.parse(packed.stdout) as Ref;
-    await run('push', out, '--id', 'test:beacon:1', '--host', 'ann');
+    await run('push', small, '--id', 'test:beacon:1', '--host', 'all');
     for (const version of ['1.0.0', '1.1.0']) {
-      await run('push', join(folder, `kvitt-${version}.tar.gz`), '--id', refs[version]!.id, '--host', 'bob');
+      refs[version] = { id: `no.kvitt:kvitt:${version}`, sha256 };
+      // The others get it from this one.
+      await run('push', out, '--id', refs[version].id, '--host', 'bob');
     }
   }
 
