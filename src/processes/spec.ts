@@ -125,8 +125,6 @@ export const processTemplate = z.strictObject({
   update: z.enum(['roll', 'replace']).default('roll'),
 });
 
-export type ProcessTemplate = Readonly<z.infer<typeof processTemplate>>;
-
 /** One process. What is parsed can be written as JSON, and parsed again to the same. */
 export const processSpec = processTemplate.extend({
   /** `instance.service.user.cell`; short enough for the name of a folder. */

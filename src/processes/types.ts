@@ -19,7 +19,7 @@ export interface Log {
  * - `stopped`: as wanted
  * - `failed`: it was restarted as often as it may, or cannot be started: somebody has to look
  */
-export const processState = z.enum([
+const processState = z.enum([
   ...(['waiting', 'starting', 'running', 'rolling', 'stopping', 'backing_off', 'stopped', 'failed'] as const),
 ]);
 

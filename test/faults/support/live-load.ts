@@ -48,22 +48,23 @@ export class LiveLoad {
   private constructor(
     readonly client: MongoClient,
     readonly db: Db,
+    readonly callers: number,
   ) {}
 
-  /** Makes the database; `add` begins the load. `uri` is what the checker reads by. */
-  static async over(uri: string, database: string): Promise<LiveLoad> {
+  /** Makes the database; `add` begins the load, of so many callers. `uri` is what the checker reads by. */
+  static async over(uri: string, database: string, callers = CALLERS): Promise<LiveLoad> {
     const client = await createClient(uri).connect();
     const db = client.db(database);
     await migrateUp(db);
     await addAccounts(db, ACCOUNTS_IN_TWO_BOOKS);
-    return new LiveLoad(client, db);
+    return new LiveLoad(client, db, callers);
   }
 
   /** From now on a share of callers asks this one, too. */
   add(...takers: Taker[]): void {
     for (const taker of takers) {
       const process = this.takers.push(taker) - 1;
-      const callers = Math.ceil(CALLERS / takers.length);
+      const callers = Math.ceil(this.callers / takers.length);
       for (let caller = 0; caller < callers; caller++) this.#callers.push(this.#live(process));
     }
   }
