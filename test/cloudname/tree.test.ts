@@ -87,7 +87,7 @@ describe('a configuration', () => {
     expect(await cloudname.setConfig(at, 'b', 2)).toBe(3);
     await expect(cloudname.setConfig(at, 'c', 'a')).rejects.toMatchObject({ code: 'config_conflict' });
     await expect(cloudname.setConfig(at, 'x'.repeat(1_000_001), null)).rejects.toMatchObject({ code: 'too_large' });
-    expect(await cloudname.getConfig(at)).toEqual({ text: 'b', version: 2 });
+    expect(await cloudname.getConfig(at)).toEqual({ text: 'b', version: 3 });
     const none = Coordinate.parse('2.s.u.c');
     await expect(cloudname.setConfig(none, 'a', null)).rejects.toMatchObject({ code: 'coordinate_missing' });
     await expect(cloudname.getConfig(none)).rejects.toMatchObject({ code: 'coordinate_missing' });
