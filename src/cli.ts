@@ -45,7 +45,7 @@ import {
   reconcileCommand,
   reconciliationsCommand,
 } from './reconciliation/tool.ts';
-import { renderJson, table, toJson } from './resources/text.ts';
+import { clean, renderJson, table, toJson } from './resources/text.ts';
 import { renderVerification } from './verification/report.ts';
 import { type VerifyProgress, verify, verifyIncrement } from './verification/verify.ts';
 import { VERSION } from './version.ts';
@@ -133,7 +133,7 @@ async function runAgent(): Promise<void> {
   const log = createLog(config.LOG_LEVEL);
   const giveUp = new AbortController();
   const starting = startAgent(config, log, giveUp.signal);
-  closeWithGrace({ delay: AGENT_GRACE_MS, logger: log }, async ({ signal, err }) => {
+  const closing = closeWithGrace({ delay: AGENT_GRACE_MS, logger: log }, async ({ signal, err }) => {
     if (err) log.error({ err }, 'ending after an unexpected error');
     else log.info({ signal }, 'ending; processes run on');
     giveUp.abort(new Error('it was ended before it had started'));
@@ -143,7 +143,11 @@ async function runAgent(): Promise<void> {
     );
     if (signal === 'SIGHUP') process.kill(process.pid, 'SIGKILL');
   });
-  const agent = await starting;
+  // What could not start has nothing to end, and ends as a command that could not run.
+  const agent = await starting.catch((error: unknown) => {
+    closing.uninstall();
+    throw error;
+  });
   log.info({ coordinate: String(agent.coordinate), address: agent.address }, 'the agent runs');
 }
 
@@ -446,6 +450,8 @@ try {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.unusable;
   } else {
     process.exitCode = EXIT.unusable;
-    process.stderr.write(`kvitt: ${error instanceof Error ? error.message : String(error)}\n`);
+    const lines = `kvitt: ${error instanceof Error ? error.message : String(error)}`.split('\n');
+    // It may quote what others wrote.
+    process.stderr.write(`${lines.map(clean).join('\n')}\n`);
   }
 }

@@ -80,6 +80,7 @@ export function differences(before: unknown, after: unknown, path: readonly stri
   }
   const [old, now] = [JSON.stringify(before), JSON.stringify(after)];
   if (old === now) return [];
+  if (path.join() === 'revision') return ['anew'];
   const label = path.join('.');
   return [path[0] === 'env' ? `${label} changes` : `${label}: ${old ?? 'none'} -> ${now ?? 'none'}`];
 }

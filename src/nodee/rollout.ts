@@ -5,6 +5,9 @@ import { type FleetName, type FleetState, type Wanted, wantedOf } from './fleet.
 import { type HostView, hostsByProcess, type Placement, place, toldTo } from './placement.ts';
 import type { HostDesired } from './types.ts';
 
+/** What is said of an instance that is changed after others of its service. */
+export const WAITS_FOR_TURN = 'waits for its turn to change';
+
 export interface Step {
   /** What is to be written, by coordinate of the agent: only hosts of which something else is wanted than before. */
   readonly writes: ReadonlyMap<string, HostDesired>;
@@ -141,10 +144,14 @@ class Scene {
     if (host === undefined) return 'no host may run it: none is there, or all are drained, or its `hosts` name others';
     const told = this.#told.get(coordinate);
     if (told === undefined) return 'is about to be given to a host';
-    if (specHash(told) !== specHash(spec)) return 'waits for its turn to change';
+    if (specHash(told) !== specHash(spec)) return WAITS_FOR_TURN;
     if (this.#isDone(coordinate, spec)) return null;
     const report = this.#reports.get(coordinate);
     if (report === undefined) return 'its host says nothing of it yet';
+    if (!spec.run) return report.state === 'stopping' ? 'is being ended' : 'is to be ended';
+    if (report.state === 'stopped') return 'is about to be started';
+    // What it waits for says that it does.
+    if (report.state === 'waiting') return report.message;
     return report.message === '' ? report.state : `${report.state}: ${report.message}`;
   }
 

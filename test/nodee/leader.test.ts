@@ -52,7 +52,7 @@ afterEach(async () => {
 });
 
 async function lead(): Promise<Leader> {
-  const leader = new Leader({ cloudname: await namespace.open(), fleet: FLEET, log: quietLog });
+  const leader = new Leader({ cloudname: await namespace.open(), fleet: FLEET, agent: 'x', log: quietLog });
   leaders.push(leader);
   leader.start();
   return leader;
@@ -107,7 +107,7 @@ describe('a fleet that is applied', () => {
       '1.web.pay.test': 'running g:web:2 bob',
     });
     const message = async () => (await cloudname.status(fleetCoordinate(FLEET)))?.status.message;
-    await until(message, (text) => text === 'all is as wanted');
+    await until(message, (text) => text === 'x leads; all is as wanted');
   });
 
   it('is taken back when it is refused, and the command says why', async () => {
