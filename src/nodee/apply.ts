@@ -24,7 +24,7 @@ import { viewsOf } from './fleet-seen.ts';
 import { seeHosts } from './hosts.ts';
 import type { HostView } from './placement.ts';
 import { type Change, planOf, renderPlan } from './plan.ts';
-import { nextStep, WAITS_FOR_TURN } from './rollout.ts';
+import { nextStep, TO_BE_REMOVED, WAITS_FOR_TURN } from './rollout.ts';
 import { problemOfSize } from './sizes.ts';
 import { EXIT, type Flags, type Fleet, type FleetCommand, type Make, messageOf, print, tell } from './tool-parts.ts';
 
@@ -230,10 +230,11 @@ function tellChanges(pending: ReadonlyMap<string, string>, told: Map<string, str
     if (told.get(coordinate) !== why && why !== WAITS_FOR_TURN) tell(`  ${coordinate} ${why}`);
     told.set(coordinate, why);
   }
-  for (const coordinate of told.keys()) {
+  for (const [coordinate, before] of told) {
     if (pending.has(coordinate)) continue;
     told.delete(coordinate);
-    tell(`  ${coordinate} is as wanted${pending.size === 0 ? '' : `; ${pending.size} to go`}`);
+    const now = before.endsWith(TO_BE_REMOVED) ? 'is gone' : 'is as wanted';
+    tell(`  ${coordinate} ${now}${pending.size === 0 ? '' : `; ${pending.size} to go`}`);
   }
 }
 

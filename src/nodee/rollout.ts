@@ -8,6 +8,9 @@ import type { HostDesired } from './types.ts';
 /** What is said of an instance that is changed after others of its service. */
 export const WAITS_FOR_TURN = 'waits for its turn to change';
 
+/** Ends what is said of a process that nobody wants any more. */
+export const TO_BE_REMOVED = 'is to be removed';
+
 export interface Step {
   /** What is to be written, by coordinate of the agent: only hosts of which something else is wanted than before. */
   readonly writes: ReadonlyMap<string, HostDesired>;
@@ -133,7 +136,7 @@ class Scene {
     }
     for (const { report } of this.#hosts) {
       for (const { coordinate, state } of report?.processes ?? []) {
-        if (!this.#wanted.has(coordinate)) pending.set(coordinate, `is ${state}, and is to be removed`);
+        if (!this.#wanted.has(coordinate)) pending.set(coordinate, `is ${state}, and ${TO_BE_REMOVED}`);
       }
     }
     return pending;

@@ -10,8 +10,10 @@ import { fleetCoordinate, parseFleetState } from '../../src/nodee/fleet.ts';
 import { seeHosts } from '../../src/nodee/hosts.ts';
 import { Leader } from '../../src/nodee/leader.ts';
 import type { Flags, Make } from '../../src/nodee/tool-parts.ts';
+import type { Log } from '../../src/processes/types.ts';
 import { Namespace, until } from '../cloudname/support/namespace.ts';
 import { quietLog } from '../support/log.ts';
+import { silentLog } from './support/api.ts';
 import { PaperAgent } from './support/paper-agent.ts';
 
 const FLEET = { user: 'pay', cell: 'test' };
@@ -52,12 +54,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function lead(through?: Cloudname): Promise<Leader> {
+async function lead(through?: Cloudname, log: Log = quietLog): Promise<Leader> {
   const leader = new Leader({
     cloudname: through ?? (await namespace.open()),
     fleet: FLEET,
     agent: 'x',
-    log: quietLog,
+    log,
   });
   leaders.push(leader);
   leader.start();
@@ -151,7 +153,7 @@ describe('a fleet that is applied', () => {
       if (at.service !== 'nodee' || at.instance !== 0) return setConfig(at, ...more);
       return Promise.reject(new CloudnameError('too_large', 'too much'));
     });
-    await lead(through);
+    await lead(through, silentLog);
     expect(await apply('1', 3, '--yes', '--no-wait')).toBe(0);
     await until(running, (all) => Object.keys(all).length === 2);
   });
