@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { GROUPS } from './commands/groups.ts';
 import { EXIT } from './commands/output.ts';
+import { clean } from './resources/text.ts';
 import { VERSION } from './version.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -26,6 +27,8 @@ try {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.unusable;
   } else {
     process.exitCode = EXIT.unusable;
-    process.stderr.write(`kvitt: ${error instanceof Error ? error.message : String(error)}\n`);
+    const lines = `kvitt: ${error instanceof Error ? error.message : String(error)}`.split('\n');
+    // It may quote what others wrote.
+    process.stderr.write(`${lines.map(clean).join('\n')}\n`);
   }
 }

@@ -17,7 +17,7 @@ async function runAgent(): Promise<void> {
   const log = createLog(config.LOG_LEVEL);
   const giveUp = new AbortController();
   const starting = startAgent(config, log, giveUp.signal);
-  closeWithGrace({ delay: AGENT_GRACE_MS, logger: log }, async ({ signal, err }) => {
+  const closing = closeWithGrace({ delay: AGENT_GRACE_MS, logger: log }, async ({ signal, err }) => {
     if (err) log.error({ err }, 'ending after an unexpected error');
     else log.info({ signal }, 'ending; processes run on');
     giveUp.abort(new Error('it was ended before it had started'));
@@ -27,6 +27,10 @@ async function runAgent(): Promise<void> {
     );
     if (signal === 'SIGHUP') process.kill(process.pid, 'SIGKILL');
   });
-  const agent = await starting;
+  // What could not start has nothing to end, and ends as a command that could not run.
+  const agent = await starting.catch((error: unknown) => {
+    closing.uninstall();
+    throw error;
+  });
   log.info({ coordinate: String(agent.coordinate), address: agent.address }, 'the agent runs');
 }

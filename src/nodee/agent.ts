@@ -165,7 +165,7 @@ export class Agent {
       setInterval(() => this.#attempt('collect artifacts', this.#collect()), COLLECT_MS),
     ];
     this.#publisher.start();
-    const leader = new Leader({ cloudname, fleet: this.coordinate, log });
+    const leader = new Leader({ cloudname, fleet: this.coordinate, agent: String(this.coordinate), log });
     leader.start();
     this.#closers.push(async () => {
       await leader.stop();

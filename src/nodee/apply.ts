@@ -20,16 +20,19 @@ import {
   problemsOf,
   wantedOf,
 } from './fleet.ts';
+import { viewsOf } from './fleet-seen.ts';
 import { seeHosts } from './hosts.ts';
 import type { HostView } from './placement.ts';
 import { type Change, planOf, renderPlan } from './plan.ts';
-import { nextStep } from './rollout.ts';
-import { EXIT, type Flags, type Fleet, type FleetCommand, type Make, print, say } from './tool-parts.ts';
+import { nextStep, TO_BE_REMOVED, WAITS_FOR_TURN } from './rollout.ts';
+import { problemOfSize } from './sizes.ts';
+import { EXIT, type Flags, type Fleet, type FleetCommand, type Make, messageOf, print, tell } from './tool-parts.ts';
 
 const FILE_BYTES_MAX = 1_000_000;
 const LOOK_MS = 300;
 const WAIT_SECONDS = 600;
 const TRIES_MAX = 5;
+const WRONG = 'The fleet is described wrongly; nothing was changed.';
 
 /** @param actor Who is said to have changed it. */
 export function fleetCommands(make: Make, actor: () => string): FleetCommand[] {
@@ -60,7 +63,7 @@ export function fleetCommands(make: Make, actor: () => string): FleetCommand[] {
   ];
 }
 
-type Alteration = (state: FleetState, fleet: FleetName) => FleetState;
+type Alteration = (state: FleetState, fleet: FleetName, hosts: readonly HostView[]) => FleetState;
 
 const stopped =
   (isStopped: boolean) =>
@@ -81,10 +84,23 @@ function rolled(names: readonly string[]): Alteration {
 const drained =
   (isDrained: boolean) =>
   (hosts: readonly string[]): Alteration =>
-  (state) => {
+  (state, _, seen) => {
+    const known = new Set([...state.drained, ...(isDrained ? namesOf(state, seen) : [])]);
+    const unknown = hosts.find((each) => !known.has(each));
+    // Whoever drains a host is about to take it down: a slip of the pen must not look like success.
+    if (unknown !== undefined) {
+      const which = isDrained ? 'known hosts' : 'drained';
+      throw new Error(`There is no host ${unknown} here (${which}: ${[...known].sort().join(', ') || 'none'}).`);
+    }
     const others = state.drained.filter((each) => !hosts.includes(each));
     return { ...state, drained: isDrained ? [...others, ...hosts] : others };
   };
+
+/** Of hosts that are up, and of those that services name. */
+function namesOf({ services }: FleetState, hosts: readonly HostView[]): string[] {
+  const up = hosts.flatMap(({ report }) => (report === null ? [] : [report.host]));
+  return [...up, ...Object.values(services).flatMap((service) => service.hosts ?? [])];
+}
 
 function known(state: FleetState, fleet: FleetName, names: readonly string[]): string[] {
   const wanted = wantedOf(state, fleet);
@@ -104,9 +120,17 @@ async function readFleetFile(file: string): Promise<string> {
 
 /** @throws Error that names everything that is wrong with it */
 export function parseFleetFile(text: string): FleetFile {
-  const parsed = fleetFile.safeParse(parseYaml(text));
+  const parsed = fleetFile.safeParse(readYaml(text));
   if (parsed.success) return parsed.data;
-  throw new Error(`The fleet is described wrongly; nothing was changed.\n${problemsOf(parsed.error)}`);
+  throw new Error(`${WRONG}\n${problemsOf(parsed.error)}`);
+}
+
+function readYaml(text: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    throw new Error(`${WRONG}\n${messageOf(error).trimEnd()}`);
+  }
 }
 
 /** The fleet that a file describes, in the place of the present one. */
@@ -137,15 +161,30 @@ function isEqual(a: unknown, b: unknown): boolean {
 async function applyFile(fleet: KeptFleet, file: FleetFile, flags: Flags): Promise<number> {
   const { state, version } = await fleet.read();
   const next = described(state, file);
-  const changes = planOf(next, fleet.name, await fleet.hosts());
+  const hosts = await fleet.hosts();
+  const changes = planOf(next, fleet.name, hosts);
   const isSame = isEqual(next, state);
+  const problem = problemOfSize(next, fleet.name, hosts);
+  if (problem !== null) throw new Error(`Nothing was changed: ${problem}`);
   show(changes, flags);
   if (flags.dryRun) return changes.length === 0 ? EXIT.ok : EXIT.refused;
   if (!isSame) {
     if (!(await isAgreed(flags))) return EXIT.refused;
-    await fleet.write(next, version);
+    await writeAgreed(fleet, next, version);
   }
   return flags.wait ? fleet.follow(flags.timeout!, Object.keys(file.services)) : EXIT.ok;
+}
+
+/** What was agreed upon is written over nothing else. */
+async function writeAgreed(fleet: KeptFleet, next: FleetState, version: number): Promise<void> {
+  try {
+    await fleet.write(next, version);
+  } catch (error) {
+    if (!isCloudnameError(error, 'config_conflict')) throw error;
+    throw new Error(
+      'Nothing was changed: the fleet became another one meanwhile. Apply it again to see what changes now.',
+    );
+  }
 }
 
 function show(changes: readonly Change[], flags: Flags): void {
@@ -164,8 +203,11 @@ async function isAgreed({ yes }: Flags): Promise<boolean> {
 async function alter(fleet: KeptFleet, alteration: Alteration, flags: Flags): Promise<number> {
   for (let tries = 1; ; tries++) {
     const { state, version } = await fleet.read();
-    const next = alteration(state, fleet.name);
-    const changes = planOf(next, fleet.name, await fleet.hosts());
+    const hosts = await fleet.hosts();
+    const next = alteration(state, fleet.name, hosts);
+    const changes = planOf(next, fleet.name, hosts);
+    const problem = problemOfSize(next, fleet.name, hosts);
+    if (problem !== null) throw new Error(`Nothing was changed: ${problem}`);
     try {
       await fleet.write(next, version);
       show(changes, flags);
@@ -179,6 +221,21 @@ async function alter(fleet: KeptFleet, alteration: Alteration, flags: Flags): Pr
 function wholeSeconds(text: string): number {
   if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of seconds.');
   return Number(text);
+}
+
+/** A line for each instance of which something else is true than was told last. */
+function tellChanges(pending: ReadonlyMap<string, string>, told: Map<string, string>): void {
+  for (const [coordinate, why] of pending) {
+    // That others wait is told by how many are left.
+    if (told.get(coordinate) !== why && why !== WAITS_FOR_TURN) tell(`  ${coordinate} ${why}`);
+    told.set(coordinate, why);
+  }
+  for (const [coordinate, before] of told) {
+    if (pending.has(coordinate)) continue;
+    told.delete(coordinate);
+    const now = before.endsWith(TO_BE_REMOVED) ? 'is gone' : 'is as wanted';
+    tell(`  ${coordinate} ${now}${pending.size === 0 ? '' : `; ${pending.size} to go`}`);
+  }
 }
 
 /** What is kept of a fleet, and what becomes of it. */
@@ -206,24 +263,18 @@ class KeptFleet {
   }
 
   async hosts(): Promise<HostView[]> {
-    const seen = await seeHosts(this.cloudname, this.name);
-    return seen.map(({ coordinate, address, desired, report }) => {
-      return { coordinate, desired, report, lostMs: address === null ? 0 : null };
-    });
+    return viewsOf(await seeHosts(this.cloudname, this.name));
   }
 
   /** Tells what is still to be done each time that it changes. Answers the exit code. */
   async follow(seconds: number, services: readonly string[]): Promise<number> {
     const end = performance.now() + seconds * 1000;
-    let told = '';
+    const told = new Map<string, string>();
     for (;;) {
       const { state } = await this.read();
       const { pending } = nextStep(state, this.name, await this.hosts());
       const failures = services.filter((service) => state.outcomes[service] !== undefined);
-      const lines = [...pending].map(([coordinate, why]) => `  ${coordinate} ${why}`);
-      const text = lines.join('\n');
-      if (text !== told && text !== '') say(text);
-      told = text;
+      tellChanges(pending, told);
       // Until the leader has seen it, too, the next change would go back to before this one.
       const isSeen = services.every((service) => state.previous[service] === undefined);
       if (
@@ -233,7 +284,7 @@ class KeptFleet {
         return this.#conclude(state, failures);
       }
       if (performance.now() > end) {
-        say(`It is not done after ${seconds} s, and goes on; see \`kvitt nodee status\`.${await this.#leaderHint()}`);
+        tell(`It is not done after ${seconds} s, and goes on; see \`kvitt nodee status\`.${await this.#leaderHint()}`);
         return EXIT.refused;
       }
       await sleep(LOOK_MS);
@@ -250,9 +301,11 @@ class KeptFleet {
     for (const service of failures) {
       const { result, why } = outcomes[service]!;
       const text = result === 'failed' ? 'could not be brought up' : 'was rolled back to what it was before';
-      say(`${service} ${text}: ${why}`);
+      const [coordinate] = why.split(':', 1);
+      tell(`${service} ${text}: ${why}`);
+      tell(`  What it wrote: kvitt nodee logs ${coordinate} -n 20`);
     }
-    if (failures.length === 0) say('All is as wanted.');
+    if (failures.length === 0) tell('All is as wanted.');
     return failures.length === 0 ? EXIT.ok : EXIT.refused;
   }
 

@@ -106,11 +106,12 @@ export interface Wanted {
 /** All instances of a fleet, by coordinate, in the order of services and numbers. */
 export function wantedOf(state: FleetState, fleet: FleetName): Map<string, Wanted> {
   const wanted = new Map<string, Wanted>();
+  const stopped = new Set(state.stopped);
   for (const [serviceName, definition] of Object.entries(state.services).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const { instances, hosts, revision, ...template } = definition;
     for (let number = 0; number < instances; number++) {
       const coordinate = String(new Coordinate(number, serviceName, fleet.user, fleet.cell));
-      const run = !state.stopped.includes(coordinate);
+      const run = !stopped.has(coordinate);
       const spec = { ...template, coordinate, run, revision: revision + (state.revisions[coordinate] ?? 0) };
       wanted.set(coordinate, { service: serviceName, spec, hosts });
     }

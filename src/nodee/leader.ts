@@ -20,6 +20,8 @@ const MESSAGE_CHARACTERS_MAX = 500;
 export interface LeaderOptions {
   readonly cloudname: Cloudname;
   readonly fleet: FleetName;
+  /** Of the agent that leads, for people. */
+  readonly agent: string;
   readonly log: Log;
 }
 
@@ -120,18 +122,23 @@ export class Leader {
 
   async #write({ writes }: Step, seen: readonly HostSeen[]): Promise<void> {
     const { cloudname, log } = this.#options;
+    let isWritten = false;
     for (const [coordinate, desired] of writes) {
       if (!this.#claim?.isHeld()) return;
       const { configVersion } = seen.find((host) => host.coordinate === coordinate)!;
       try {
         await cloudname.setConfig(Coordinate.parse(coordinate), JSON.stringify(desired), configVersion);
         log.info({ coordinate, processes: desired.processes.map((process) => process.coordinate) }, 'told a host');
+        isWritten = true;
       } catch (error) {
+        // One host that cannot be told so much keeps none of the others waiting.
+        if (isCloudnameError(error, 'too_large'))
+          log.error({ err: error, coordinate }, 'a host cannot be told so much');
         // Whoever led before has just told it something; that is looked at next.
-        if (!isCloudnameError(error, 'config_conflict')) throw error;
+        else if (!isCloudnameError(error, 'config_conflict')) throw error;
       }
     }
-    if (writes.size > 0) this.#wake();
+    if (isWritten) this.#wake();
   }
 
   /** Takes back what an instance refused, and forgets what came before a change that succeeded. */
@@ -152,7 +159,8 @@ export class Leader {
 
   async #tell({ pending }: Step): Promise<void> {
     const lines = [...pending].map(([coordinate, why]) => `${coordinate} ${why}`);
-    const message = lines.length === 0 ? 'all is as wanted' : lines.join('; ').slice(0, MESSAGE_CHARACTERS_MAX);
+    const what = lines.length === 0 ? 'all is as wanted' : lines.join('; ');
+    const message = `${this.#options.agent} leads; ${what}`.slice(0, MESSAGE_CHARACTERS_MAX);
     if (message === this.#lastMessage || !this.#claim?.isHeld()) return;
     await this.#claim.setStatus('RUNNING', message, PUBLISH_MS_MAX);
     this.#lastMessage = message;

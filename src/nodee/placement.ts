@@ -24,8 +24,10 @@ export type Placement = ReadonlyMap<string, string>;
 export function place(state: FleetState, wanted: ReadonlyMap<string, Wanted>, hosts: readonly HostView[]): Placement {
   const placement = new Map<string, string>();
   const load = new Load(hosts);
+  const told = hostsByProcess(hosts, toldTo);
+  const rules = new Rules(state);
   for (const [coordinate, { service, hosts: allowed }] of wanted) {
-    const holders = hosts.filter((host) => wants(host, coordinate) && mayKeep(host, state, allowed));
+    const holders = (told.get(coordinate) ?? []).filter((host) => rules.mayKeep(host, allowed));
     const [holder] = holders.sort((a, b) => preference(b, coordinate) - preference(a, coordinate));
     if (holder === undefined) continue;
     placement.set(coordinate, holder.coordinate);
@@ -33,8 +35,7 @@ export function place(state: FleetState, wanted: ReadonlyMap<string, Wanted>, ho
   }
   for (const [coordinate, { service, hosts: allowed }] of wanted) {
     if (placement.has(coordinate)) continue;
-    const able = hosts.filter((host) => host.lostMs === null && mayRun(host, state, allowed));
-    const [best] = able.sort((a, b) => load.compare(a, b, service));
+    const best = load.least(service, (host) => host.lostMs === null && rules.mayRun(host, allowed));
     if (best === undefined) continue;
     placement.set(coordinate, best.coordinate);
     load.add(best.coordinate, service);
@@ -42,21 +43,55 @@ export function place(state: FleetState, wanted: ReadonlyMap<string, Wanted>, ho
   return placement;
 }
 
-/** Was it told to run it? When what it was told cannot be read, what it runs is what it was told. */
-export function wants({ desired, report }: HostView, coordinate: string): boolean {
-  const processes = desired === null ? (report?.processes ?? []) : desired.processes;
-  return processes.some((process) => process.coordinate === coordinate);
+/** What it was told to run. When what it was told cannot be read, what it runs is what it was told. */
+export function toldTo({ desired, report }: HostView): readonly { readonly coordinate: string }[] {
+  return desired === null ? (report?.processes ?? []) : desired.processes;
 }
 
-function mayKeep(host: HostView, state: FleetState, allowed: readonly string[] | null): boolean {
-  if (host.lostMs !== null) return host.lostMs < state.replace_after * 1000;
-  // Its agent has just begun: what it is called is known in a moment, and nothing is moved before.
-  return host.report === null || mayRun(host, state, allowed);
+/** By coordinate of a process, the hosts that have it among those of `processesOf`, in the order of hosts. */
+export function hostsByProcess(
+  hosts: readonly HostView[],
+  processesOf: (host: HostView) => readonly { readonly coordinate: string }[],
+): Map<string, HostView[]> {
+  const found = new Map<string, HostView[]>();
+  for (const host of hosts) {
+    for (const { coordinate } of processesOf(host)) {
+      const others = found.get(coordinate);
+      if (others === undefined) found.set(coordinate, [host]);
+      else if (others.at(-1) !== host) others.push(host);
+    }
+  }
+  return found;
 }
 
-function mayRun({ report }: HostView, { drained }: FleetState, allowed: readonly string[] | null): boolean {
-  if (report === null || drained.includes(report.host)) return false;
-  return allowed === null || allowed.includes(report.host);
+/** Which host may run what. */
+class Rules {
+  readonly #drained: ReadonlySet<string>;
+  readonly #replaceAfterMs: number;
+  /** Lists are shared by the instances of a service. */
+  readonly #allowed = new Map<readonly string[], ReadonlySet<string>>();
+
+  constructor({ drained, replace_after }: FleetState) {
+    this.#drained = new Set(drained);
+    this.#replaceAfterMs = replace_after * 1000;
+  }
+
+  mayKeep(host: HostView, allowed: readonly string[] | null): boolean {
+    if (host.lostMs !== null) return host.lostMs < this.#replaceAfterMs;
+    // Its agent has just begun: what it is called is known in a moment, and nothing is moved before.
+    return host.report === null || this.mayRun(host, allowed);
+  }
+
+  mayRun({ report }: HostView, allowed: readonly string[] | null): boolean {
+    if (report === null || this.#drained.has(report.host)) return false;
+    return allowed === null || this.#namesOf(allowed).has(report.host);
+  }
+
+  #namesOf(allowed: readonly string[]): ReadonlySet<string> {
+    const names = this.#allowed.get(allowed) ?? new Set(allowed);
+    this.#allowed.set(allowed, names);
+    return names;
+  }
 }
 
 /** Of several hosts that were told to run it, the one that does. */
@@ -66,24 +101,40 @@ function preference({ lostMs, report }: HostView, coordinate: string): number {
   return state === 'running' || state === 'rolling' ? 2 : 1;
 }
 
+/** How many instances hosts have, by their number in the order of their names. */
 class Load {
-  readonly #all = new Map<string, number>();
-  readonly #ofService = new Map<string, number>();
+  readonly #hosts: readonly HostView[];
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #all: Int32Array;
+  readonly #ofService = new Map<string, Int32Array>();
 
   constructor(hosts: readonly HostView[]) {
-    for (const { coordinate } of hosts) this.#all.set(coordinate, 0);
+    this.#hosts = [...hosts].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+    this.#numbers = new Map(this.#hosts.map(({ coordinate }, number) => [coordinate, number]));
+    this.#all = new Int32Array(hosts.length);
   }
 
   add(host: string, service: string): void {
-    const key = `${host} ${service}`;
-    this.#all.set(host, this.#all.get(host)! + 1);
-    this.#ofService.set(key, (this.#ofService.get(key) ?? 0) + 1);
+    const number = this.#numbers.get(host)!;
+    this.#of(service)[number]! += 1;
+    this.#all[number]! += 1;
   }
 
-  compare(a: HostView, b: HostView, service: string): number {
-    const same = ({ coordinate }: HostView) => this.#ofService.get(`${coordinate} ${service}`) ?? 0;
-    const all = ({ coordinate }: HostView) => this.#all.get(coordinate)!;
-    return same(a) - same(b) || all(a) - all(b) || (nameOf(a) < nameOf(b) ? -1 : 1);
+  /** The host with the fewest instances of the service, then the fewest of all, then the first by name. */
+  least(service: string, isAble: (host: HostView) => boolean): HostView | undefined {
+    const [same, all] = [this.#of(service), this.#all];
+    let best = -1;
+    for (const [number, host] of this.#hosts.entries()) {
+      const difference = best < 0 ? -1 : same[number]! - same[best]! || all[number]! - all[best]!;
+      if (difference < 0 && isAble(host)) best = number;
+    }
+    return this.#hosts[best];
+  }
+
+  #of(service: string): Int32Array {
+    const counts = this.#ofService.get(service) ?? new Int32Array(this.#hosts.length);
+    this.#ofService.set(service, counts);
+    return counts;
   }
 }
 

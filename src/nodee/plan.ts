@@ -2,7 +2,7 @@
 import { specHash } from '../processes/spec.ts';
 import { clean } from '../resources/text.ts';
 import { type FleetName, type FleetState, type Wanted, wantedOf } from './fleet.ts';
-import { type HostView, place, wants } from './placement.ts';
+import { type HostView, hostsByProcess, place, toldTo } from './placement.ts';
 
 export interface Change {
   readonly coordinate: string;
@@ -18,11 +18,12 @@ export function planOf(next: FleetState, fleet: FleetName, hosts: readonly HostV
   const wanted = wantedOf(next, fleet);
   const placement = place(next, wanted, hosts);
   const names = new Map(hosts.map((host) => [host.coordinate, host.report?.host ?? host.coordinate]));
+  const told = hostsByProcess(hosts, toldTo);
   const changes: Change[] = [];
   for (const [coordinate, instance] of wanted) {
     const target = placement.get(coordinate);
     const to = target === undefined ? null : names.get(target)!;
-    const change = changeOf(instance, coordinate, hosts, to, names);
+    const change = changeOf(instance, coordinate, told.get(coordinate) ?? [], to, names);
     if (change !== null) changes.push(change);
   }
   for (const host of hosts) {
@@ -38,11 +39,10 @@ export function planOf(next: FleetState, fleet: FleetName, hosts: readonly HostV
 function changeOf(
   { spec }: Wanted,
   coordinate: string,
-  hosts: readonly HostView[],
+  holders: readonly HostView[],
   to: string | null,
   names: ReadonlyMap<string, string>,
 ): Change | null {
-  const holders = hosts.filter((host) => wants(host, coordinate));
   const from = holders.length === 0 ? null : names.get(holders[0]!.coordinate)!;
   const told = holders[0]?.desired?.processes.find((process) => process.coordinate === coordinate);
   if (told === undefined) {
@@ -80,6 +80,7 @@ export function differences(before: unknown, after: unknown, path: readonly stri
   }
   const [old, now] = [JSON.stringify(before), JSON.stringify(after)];
   if (old === now) return [];
+  if (path.join() === 'revision') return ['anew'];
   const label = path.join('.');
   return [path[0] === 'env' ? `${label} changes` : `${label}: ${old ?? 'none'} -> ${now ?? 'none'}`];
 }

@@ -2,8 +2,14 @@
 import { type ProcessSpec, specHash } from '../processes/spec.ts';
 import type { ProcessReport } from '../processes/types.ts';
 import { type FleetName, type FleetState, type Wanted, wantedOf } from './fleet.ts';
-import { type HostView, type Placement, place, wants } from './placement.ts';
+import { type HostView, hostsByProcess, type Placement, place, toldTo } from './placement.ts';
 import type { HostDesired } from './types.ts';
+
+/** What is said of an instance that is changed after others of its service. */
+export const WAITS_FOR_TURN = 'waits for its turn to change';
+
+/** Ends what is said of a process that nobody wants any more. */
+export const TO_BE_REMOVED = 'is to be removed';
 
 export interface Step {
   /** What is to be written, by coordinate of the agent: only hosts of which something else is wanted than before. */
@@ -26,7 +32,7 @@ export interface Step {
 export function nextStep(state: FleetState, fleet: FleetName, hosts: readonly HostView[]): Step {
   const wanted = wantedOf(state, fleet);
   const scene = new Scene(wanted, hosts, place(state, wanted, hosts));
-  const turns = new Set([...servicesOf(wanted)].flatMap((service) => scene.turnsOf(service)));
+  const turns = scene.turns();
   const writes = new Map<string, HostDesired>();
   for (const host of hosts) {
     const before = host.desired?.processes ?? [];
@@ -43,13 +49,11 @@ export function nextStep(state: FleetState, fleet: FleetName, hosts: readonly Ho
 }
 
 function areSame(before: readonly ProcessSpec[], after: readonly ProcessSpec[]): boolean {
-  const mark = (spec: ProcessSpec) => `${specHash(spec)} ${spec.run}`;
-  return before.length === after.length && before.every((spec, index) => mark(spec) === mark(after[index]!));
+  const isSame = (a: ProcessSpec, b: ProcessSpec) => a.run === b.run && specHash(a) === specHash(b);
+  return before.length === after.length && before.every((spec, index) => isSame(spec, after[index]!));
 }
 
-function servicesOf(wanted: ReadonlyMap<string, Wanted>): Set<string> {
-  return new Set([...wanted.values()].map(({ service }) => service));
-}
+type Instance = readonly [coordinate: string, wanted: Wanted];
 
 class Scene {
   readonly #wanted: ReadonlyMap<string, Wanted>;
@@ -59,11 +63,18 @@ class Scene {
   readonly #told = new Map<string, ProcessSpec>();
   /** What that host says of it. */
   readonly #reports = new Map<string, ProcessReport>();
+  /** By coordinate, hosts that were told to run it, or say that they have it. */
+  readonly #holders: ReadonlyMap<string, readonly HostView[]>;
+  readonly #byService: ReadonlyMap<string, readonly Instance[]>;
+  readonly #byHost: ReadonlyMap<string | undefined, readonly Instance[]>;
 
   constructor(wanted: ReadonlyMap<string, Wanted>, hosts: readonly HostView[], placement: Placement) {
     this.#wanted = wanted;
     this.#hosts = hosts;
     this.#placement = placement;
+    this.#holders = hostsByProcess(hosts, (host) => [...toldTo(host), ...(host.report?.processes ?? [])]);
+    this.#byService = grouped(wanted, ([, { service }]) => service);
+    this.#byHost = grouped(wanted, ([coordinate]) => placement.get(coordinate));
     for (const host of hosts) {
       const isHere = ({ coordinate }: { coordinate: string }) => placement.get(coordinate) === host.coordinate;
       for (const spec of host.desired?.processes.filter(isHere) ?? []) this.#told.set(spec.coordinate, spec);
@@ -71,9 +82,13 @@ class Scene {
     }
   }
 
-  /** Instances of a service that are to change now. */
-  turnsOf(service: string): string[] {
-    const all = [...this.#wanted].filter(([, instance]) => instance.service === service);
+  /** Instances that are to change now. */
+  turns(): Set<string> {
+    return new Set([...this.#byService.values()].flatMap((instances) => this.#turnsOf(instances)));
+  }
+
+  /** @param all of a service */
+  #turnsOf(all: readonly Instance[]): string[] {
     const outdated = all.filter(([coordinate, { spec }]) => {
       const told = this.#told.get(coordinate);
       return told !== undefined && specHash(told) !== specHash(spec);
@@ -92,13 +107,12 @@ class Scene {
 
   processesFor(host: HostView, turns: ReadonlySet<string>): ProcessSpec[] {
     const processes: ProcessSpec[] = [];
-    for (const [coordinate, { spec }] of this.#wanted) {
-      if (this.#placement.get(coordinate) !== host.coordinate) continue;
+    for (const [coordinate, { spec }] of this.#byHost.get(host.coordinate) ?? []) {
       const told = this.#told.get(coordinate);
       if (told === undefined) {
         if (!this.#isElsewhere(coordinate, host)) processes.push(spec);
       } else if (turns.has(coordinate)) processes.push(spec);
-      else processes.push({ ...told, run: spec.run });
+      else processes.push(told.run === spec.run ? told : { ...told, run: spec.run });
     }
     return processes;
   }
@@ -122,7 +136,7 @@ class Scene {
     }
     for (const { report } of this.#hosts) {
       for (const { coordinate, state } of report?.processes ?? []) {
-        if (!this.#wanted.has(coordinate)) pending.set(coordinate, `is ${state}, and is to be removed`);
+        if (!this.#wanted.has(coordinate)) pending.set(coordinate, `is ${state}, and ${TO_BE_REMOVED}`);
       }
     }
     return pending;
@@ -133,10 +147,14 @@ class Scene {
     if (host === undefined) return 'no host may run it: none is there, or all are drained, or its `hosts` name others';
     const told = this.#told.get(coordinate);
     if (told === undefined) return 'is about to be given to a host';
-    if (specHash(told) !== specHash(spec)) return 'waits for its turn to change';
+    if (specHash(told) !== specHash(spec)) return WAITS_FOR_TURN;
     if (this.#isDone(coordinate, spec)) return null;
     const report = this.#reports.get(coordinate);
     if (report === undefined) return 'its host says nothing of it yet';
+    if (!spec.run) return report.state === 'stopping' ? 'is being ended' : 'is to be ended';
+    if (report.state === 'stopped') return 'is about to be started';
+    // What it waits for says that it does.
+    if (report.state === 'waiting') return report.message;
     return report.message === '' ? report.state : `${report.state}: ${report.message}`;
   }
 
@@ -153,11 +171,18 @@ class Scene {
 
   /** Was another host told to run it, or does it say that it has it? */
   #isElsewhere(coordinate: string, here: HostView): boolean {
-    return this.#hosts.some(
-      (host) =>
-        host !== here &&
-        (wants(host, coordinate) ||
-          host.report?.processes.some((process) => process.coordinate === coordinate) === true),
-    );
+    return this.#holders.get(coordinate)?.some((host) => host !== here) === true;
   }
+}
+
+/** In their order. */
+function grouped<K>(wanted: ReadonlyMap<string, Wanted>, keyOf: (instance: Instance) => K): Map<K, Instance[]> {
+  const groups = new Map<K, Instance[]>();
+  for (const instance of wanted) {
+    const key = keyOf(instance);
+    const others = groups.get(key);
+    if (others === undefined) groups.set(key, [instance]);
+    else others.push(instance);
+  }
+  return groups;
 }

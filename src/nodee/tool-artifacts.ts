@@ -1,9 +1,10 @@
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ArtifactRef, artifactId } from '../artifacts/artifact.ts';
-import { table } from '../resources/text.ts';
+import { clean, table } from '../resources/text.ts';
 import { AgentError } from './client.ts';
 import {
   chosen,
@@ -50,10 +51,14 @@ export function artifactCommands(make: Make, tools: Tools): FleetCommand[] {
     {
       command: make('collect', 'remove versions that nothing uses, but the latest ones').option(...host),
       run: async (fleet, _, flags) => {
-        const removed: string[] = [];
-        return each(fleet, flags, 'collected', async ({ address }) => {
-          removed.push(...(await fleet.agent(address).collect()));
+        const hosts = chosen(await fleet.hosts(), flags.host!);
+        const { answers, hasFailed } = await ask(hosts, async (host) => {
+          return { host: nameOf(host), removed: await fleet.agent(host.address).collect() };
         });
+        print(answers, flags, () =>
+          answers.map(({ host, removed }) => `${host}: removed ${clean(removed.join(', ')) || 'nothing'}\n`).join(''),
+        );
+        return hasFailed ? EXIT.refused : EXIT.ok;
       },
     },
   ];
@@ -103,7 +108,7 @@ async function listArtifacts(fleet: Fleet, flags: Flags): Promise<number> {
 
 async function push(fleet: Fleet, file: string, flags: Flags, tools: Tools): Promise<number> {
   if (flags.key !== undefined && flags.signature !== undefined) throw new Error('give --key or --signature, not both');
-  const { size } = await stat(file);
+  const { size } = await sizeOf(file);
   const unsigned = { id: flags.id!, sha256: await digestOf(file) };
   const ref =
     flags.signature === undefined ? await signed(unsigned, flags, tools) : { ...unsigned, signature: flags.signature };
@@ -112,8 +117,30 @@ async function push(fleet: Fleet, file: string, flags: Flags, tools: Tools): Pro
     const { artifacts } = await agent.artifacts();
     // Asked first: an agent that refuses an upload does not wait for its end, and may then not be heard.
     if (artifacts.some(({ id, sha256 }) => id === ref.id && sha256 === ref.sha256)) return;
-    await agent.upload(ref, createReadStream(file), size);
+    try {
+      await agent.upload(ref, Readable.from(sending(file, size), { objectMode: false }), size);
+    } finally {
+      if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    }
   });
+}
+
+async function sizeOf(file: string): Promise<{ size: number }> {
+  const found = await stat(file);
+  if (found.isFile()) return found;
+  throw new Error(`${file} is no archive; kvitt nodee pack makes one of a folder`);
+}
+
+/** The parts of an archive; says on a terminal how much of it was sent. */
+async function* sending(file: string, size: number): AsyncGenerator<Buffer> {
+  const show = (text: string) => process.stderr.isTTY && process.stderr.write(`\r${text}\x1b[K`);
+  let bytes = 0;
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    show(`sending: ${Math.floor((100 * bytes) / size)}%`);
+    yield chunk;
+  }
+  show('sent: it is being checked and unpacked');
 }
 
 async function pack(folder: string, flags: Flags, tools: Tools): Promise<number> {
@@ -150,7 +177,13 @@ async function keygen(name: string, flags: Flags): Promise<number> {
   const { privateKey: secret, publicKey } = generateKeyPairSync('ed25519');
   try {
     await writeFile(files.private, secret.export({ type: 'pkcs8', format: 'pem' }), { flag: 'wx', mode: 0o600 });
-    await writeFile(files.public, publicKey.export({ type: 'spki', format: 'pem' }), { flag: 'wx', mode: 0o644 });
+    await writeFile(files.public, publicKey.export({ type: 'spki', format: 'pem' }), { flag: 'wx', mode: 0o644 }).catch(
+      async (error: unknown) => {
+        // Half a pair is of no use, and would be in the way.
+        await rm(files.private);
+        throw error;
+      },
+    );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     say(`${(error as NodeJS.ErrnoException).path} is there already, and is not overwritten`);
@@ -176,9 +209,11 @@ async function each(
   const hosts = chosen(await fleet.hosts(), flags.host!);
   const { answers, hasFailed } = await ask(hosts, async (host) => {
     await act(host);
+    // At once: others may take long.
+    if (!flags.json) process.stdout.write(`${nameOf(host)}: ${done}\n`);
     return nameOf(host);
   });
-  print({ done: answers }, flags, () => answers.map((name) => `${name}: ${done}\n`).join(''));
+  if (flags.json) print({ done: answers }, flags, () => '');
   return hasFailed ? EXIT.refused : EXIT.ok;
 }
 

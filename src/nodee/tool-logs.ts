@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError } from 'commander';
+import { clean } from '../resources/text.ts';
 import { AgentError } from './client.ts';
 import {
   EXIT,
@@ -15,6 +16,18 @@ import {
   say,
   untilEnded,
 } from './tool-parts.ts';
+
+/** What a terminal may be told by a log: tabs and colours. */
+const ALLOWED = new RegExp(`(\t|${'\x1b'}\\[[\\d;]*m)`);
+const COLOURS_END = '\x1b[0m';
+
+/** A line of a log as a terminal may be shown it: it cannot be moved, renamed or cleared. */
+export function harmless(line: string): string {
+  // Every second part is one that is allowed.
+  const parts = line.split(ALLOWED);
+  const text = parts.map((part, index) => (index % 2 === 1 ? part : clean(part))).join('');
+  return text.includes('\x1b') ? `${text}${COLOURS_END}` : text;
+}
 
 /** How often hosts are looked at, for one to which the process has moved. */
 const LOOK_MS = 1_000;
@@ -148,7 +161,8 @@ class Tail {
       this.#lastLines = [line];
     }
     const text = this.#flags.marks ? line : line.split(' ').slice(2).join(' ');
-    if (process.stdout.write(`${this.#prefix}${text}\n`)) return;
+    const shown = process.stdout.isTTY ? harmless(text) : text;
+    if (process.stdout.write(`${this.#prefix}${shown}\n`)) return;
     await new Promise((resolve) => process.stdout.once('drain', resolve).once('error', resolve));
   }
 }

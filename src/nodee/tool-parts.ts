@@ -112,6 +112,11 @@ export function print(value: unknown, { json }: Flags, text: () => string): void
   process.stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : text());
 }
 
+/** A line of progress, on standard error. */
+export function tell(text: string): void {
+  process.stderr.write(`${clean(text)}\n`);
+}
+
 export function say(text: string): void {
   process.stderr.write(`kvitt nodee: ${clean(text)}\n`);
 }

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { clean } from '../resources/text.ts';
+import { seeFleet } from './fleet-seen.ts';
 import {
   EXIT,
   type Flags,
@@ -6,6 +8,7 @@ import {
   type FleetCommand,
   isReachable,
   type Make,
+  messageOf,
   nameOf,
   print,
   untilEnded,
@@ -35,18 +38,29 @@ export function statusCommands(make: Make): FleetCommand[] {
 }
 
 async function showStatus(fleet: Fleet, flags: Flags): Promise<number> {
+  const { code, text } = await statusOf(fleet, flags);
+  process.stdout.write(text);
+  return code;
+}
+
+async function statusOf(fleet: Fleet, { json }: Flags): Promise<{ code: number; text: string }> {
   const now = Date.now();
-  const view = fleetView(await fleet.hosts(), now);
-  print(view, flags, () => fleetText(view, now));
-  return view.as_wanted && view.hosts.length > 0 ? EXIT.ok : EXIT.refused;
+  const hosts = await fleet.hosts();
+  const view = fleetView(hosts, await seeFleet(fleet.cloudname, fleet.place, hosts), now);
+  const text = json ? `${JSON.stringify(view, null, 2)}\n` : fleetText(view, now);
+  return { code: view.as_wanted && view.hosts.length > 0 ? EXIT.ok : EXIT.refused, text };
 }
 
 async function watchStatus(fleet: Fleet, flags: Flags): Promise<number> {
   const ended = untilEnded();
   let code: number = EXIT.refused;
   while (!ended.aborted) {
-    if (process.stdout.isTTY && !flags.json) process.stdout.write(CLEAR);
-    code = await showStatus(fleet, flags);
+    // Read before the old one is wiped off, so that it does not flicker.
+    const seen = await statusOf(fleet, flags).catch((error: unknown) => {
+      return { code: EXIT.refused, text: `${clean(messageOf(error))}; it is looked again\n` };
+    });
+    code = seen.code;
+    process.stdout.write(process.stdout.isTTY && !flags.json ? `${CLEAR}${seen.text}` : seen.text);
     await sleep(WATCH_MS, undefined, { signal: ended }).catch(() => undefined);
   }
   return code;

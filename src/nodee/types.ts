@@ -3,11 +3,14 @@ import { z } from 'zod';
 import { processSpec } from '../processes/spec.ts';
 import { processReport } from '../processes/types.ts';
 
+/** On one host. */
+export const PROCESSES_MAX = 1_000;
+
 /** The configuration of an agent's coordinate: what is to run on its host. Written by whoever leads the fleet. */
 export const hostDesired = z.strictObject({
   /** Of the fleet from which it follows. */
   generation: z.number().int().min(0),
-  processes: z.array(processSpec).max(1_000),
+  processes: z.array(processSpec).max(PROCESSES_MAX),
 });
 
 export type HostDesired = Readonly<z.infer<typeof hostDesired>>;

@@ -61,9 +61,14 @@ function enterScript(plan: RunPlan, folder: string, groups: Groups): string {
     ...(memory !== undefined && groups.kept.memory === undefined
       ? [`ulimit -d ${Math.max(1, Math.floor(memory / 1_024))} || exit`]
       : []),
-    ...(files !== undefined ? [`ulimit -n ${files} || exit`] : []),
+    ...(files !== undefined ? [filesScript(files)] : []),
     'exec "$@"',
   ].join('\n');
+}
+
+function filesScript(files: number): string {
+  const why = `limits.files is ${files}, and the agent may have no more than $(ulimit -Hn) itself (LimitNOFILE with systemd)`;
+  return `ulimit -n ${files} 2>/dev/null || { echo "${why}" >&2; exit 2; }`;
 }
 
 const IS_KEPT = `read -r _ _ _ parent _ < /proc/$$/stat; [ "$parent" = ${process.pid} ] || exit 1`;

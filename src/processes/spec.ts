@@ -143,19 +143,33 @@ export const processSpec = processTemplate.extend({
 
 export type ProcessSpec = Readonly<z.infer<typeof processSpec>>;
 
+/** Specifications, and parts of them that instances of a service share, do not change once they are made. */
+const hashes = new WeakMap<ProcessSpec, string>();
+const texts = new WeakMap<object, string>();
+
 /** Which specification it is, whether it is to run or not: 16 hex digits. */
-export function specHash({ run: _, ...spec }: ProcessSpec): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(spec)))
-    .digest('hex')
-    .slice(0, 16);
+export function specHash(spec: ProcessSpec): string {
+  const known = hashes.get(spec);
+  if (known !== undefined) return known;
+  const { run: _, ...rest } = spec;
+  const hash = createHash('sha256').update(canonical(rest)).digest('hex').slice(0, 16);
+  hashes.set(spec, hash);
+  return hash;
 }
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(
-    members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]),
-  );
+/** As JSON, with members in the order of their names. */
+function canonical(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const known = texts.get(value);
+  if (known !== undefined) return known;
+  const text = Array.isArray(value) ? `[${value.map(canonical).join()}]` : `{${members(value).join()}}`;
+  texts.set(value, text);
+  return text;
+}
+
+function members(value: object): string[] {
+  const all = Object.entries(value).filter(([, member]) => member !== undefined);
+  return all
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`);
 }

@@ -79,7 +79,7 @@ export class Starter {
     const artifact = await this.#hold(start);
     try {
       await start.clear();
-      say('waiting', 'waits for its coordinate, which somebody else has or nobody has created');
+      say('waiting', 'waits until its coordinate is its own');
       await this.#rights.held(version.spec, signal);
       return { ...(await this.#begin(start, artifact, user)), artifact };
     } catch (error) {

@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import type { Cloudname } from '../../src/cloudname/cloudname.ts';
+import { CloudnameError } from '../../src/cloudname/errors.ts';
 import { fleetCommands } from '../../src/nodee/apply.ts';
 import { fleetCoordinate, parseFleetState } from '../../src/nodee/fleet.ts';
 import { seeHosts } from '../../src/nodee/hosts.ts';
 import { Leader } from '../../src/nodee/leader.ts';
 import type { Flags, Make } from '../../src/nodee/tool-parts.ts';
+import type { Log } from '../../src/processes/types.ts';
 import { Namespace, until } from '../cloudname/support/namespace.ts';
 import { quietLog } from '../support/log.ts';
+import { silentLog } from './support/api.ts';
 import { PaperAgent } from './support/paper-agent.ts';
 
 const FLEET = { user: 'pay', cell: 'test' };
@@ -51,8 +54,13 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function lead(): Promise<Leader> {
-  const leader = new Leader({ cloudname: await namespace.open(), fleet: FLEET, log: quietLog });
+async function lead(through?: Cloudname, log: Log = quietLog): Promise<Leader> {
+  const leader = new Leader({
+    cloudname: through ?? (await namespace.open()),
+    fleet: FLEET,
+    agent: 'x',
+    log,
+  });
   leaders.push(leader);
   leader.start();
   return leader;
@@ -107,7 +115,7 @@ describe('a fleet that is applied', () => {
       '1.web.pay.test': 'running g:web:2 bob',
     });
     const message = async () => (await cloudname.status(fleetCoordinate(FLEET)))?.status.message;
-    await until(message, (text) => text === 'all is as wanted');
+    await until(message, (text) => text === 'x leads; all is as wanted');
   });
 
   it('is taken back when it is refused, and the command says why', async () => {
@@ -128,6 +136,26 @@ describe('a fleet that is applied', () => {
     await lead();
     expect(await apply('broken', 1, '--yes')).toBe(1);
     expect(said).toContain('web could not be brought up: 0.web.pay.test: it is not healthy');
+  });
+
+  it('is not written over what somebody else applied meanwhile, and drains no host that there is not', async () => {
+    const conflict = new CloudnameError('config_conflict', 'changed');
+    vi.spyOn(cloudname, 'setConfig').mockRejectedValueOnce(conflict);
+    await expect(apply('1', 3, '--yes')).rejects.toThrow(/Nothing was changed: the fleet became another one meanwhile/);
+    await expect(tool('drain', 'anm')).rejects.toThrow(/There is no host anm here \(known hosts: ann, /);
+    await expect(tool('undrain', 'ann')).rejects.toThrow('There is no host ann here (drained: none)');
+  });
+
+  it('reaches all hosts but one that cannot be told so much', async () => {
+    const through = await namespace.open();
+    const setConfig = through.setConfig.bind(through);
+    vi.spyOn(through, 'setConfig').mockImplementation((at, ...more) => {
+      if (at.service !== 'nodee' || at.instance !== 0) return setConfig(at, ...more);
+      return Promise.reject(new CloudnameError('too_large', 'too much'));
+    });
+    await lead(through, silentLog);
+    expect(await apply('1', 3, '--yes', '--no-wait')).toBe(0);
+    await until(running, (all) => Object.keys(all).length === 2);
   });
 
   it('changes nothing without a yes, or when only its plan was asked for', async () => {

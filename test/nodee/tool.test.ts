@@ -208,7 +208,8 @@ describe('kvitt nodee push, artifacts, collect and uninstall', () => {
     expect((await run(['uninstall', 'no.kvitt:pushed:1', '--yes', '--host', 'alpha'])).code).toBe(0);
     const again = await run(['uninstall', 'no.kvitt:pushed:1', '--yes', '--host', '0.nodee.ops.oslo']);
     expect(again).toMatchObject({ code: 1, err: expect.stringContaining('not installed') });
-    expect((await run(['collect'])).code).toBe(0);
+    const collected = await run(['collect']);
+    expect([collected.code, collected.out]).toEqual([0, expect.stringContaining('beta: removed no.kvitt:pushed:1\n')]);
     expect(beta.ports.store.archives.size).toBe(0);
   });
 
@@ -217,6 +218,8 @@ describe('kvitt nodee push, artifacts, collect and uninstall', () => {
     alpha.ports.store.archives.set(artifact.id, { ref: artifact, data: Buffer.from('x') });
     const used = await run(['uninstall', artifact.id, '--yes', '--host', 'alpha']);
     expect(used).toMatchObject({ code: 1, err: expect.stringContaining('in use') });
+    const asFolder = await run(['push', folder, '--id', 'no.kvitt:pushed:1']);
+    expect(asFolder).toMatchObject({ code: 2, err: expect.stringContaining('kvitt nodee pack makes one of a folder') });
     const nowhere = await run(['artifacts', '--host', 'delta']);
     expect(nowhere).toMatchObject({ code: 2, err: expect.stringContaining('No agent is running on a host "delta"') });
   });

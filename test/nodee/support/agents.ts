@@ -6,6 +6,7 @@ import { vi } from 'vitest';
 import type { Cloudname } from '../../../src/cloudname/cloudname.ts';
 import { Coordinate } from '../../../src/cloudname/coordinate.ts';
 import { Agent, type AgentOptions } from '../../../src/nodee/agent.ts';
+import { fleetCoordinate } from '../../../src/nodee/fleet.ts';
 import { seeHosts } from '../../../src/nodee/hosts.ts';
 import type { HostSeen } from '../../../src/nodee/types.ts';
 import { Namespace } from '../../cloudname/support/namespace.ts';
@@ -25,6 +26,7 @@ export interface Started {
 export class Agents {
   readonly #folders: string[] = [];
   readonly #agents: Agent[] = [];
+  readonly #led = new Set<string>();
 
   private constructor(
     readonly namespace: Namespace,
@@ -54,9 +56,21 @@ export class Agents {
 
   async start(folder: string, changes: Partial<AgentOptions> = {}): Promise<Started> {
     const ports = new MemoryPorts();
-    const agent = await Agent.start(this.options(folder, changes), ports, new AbortController().signal);
+    const options = this.options(folder, changes);
+    await this.#lead(options.where);
+    const agent = await Agent.start(options, ports, new AbortController().signal);
     this.#agents.push(agent);
     return { folder, agent, ports };
+  }
+
+  /** So that none of the agents does: what is wanted of them is said by tests. */
+  async #lead(where: string): Promise<void> {
+    const [cell, user] = where.split('.').toReversed();
+    const coordinate = fleetCoordinate({ user: user!, cell: cell! });
+    if (this.#led.has(String(coordinate))) return;
+    this.#led.add(String(coordinate));
+    await this.cloudname.ensure(coordinate);
+    await this.cloudname.claim(coordinate).held(WAIT.timeout);
   }
 
   /** Writes what is wanted, with processes of these coordinates. */

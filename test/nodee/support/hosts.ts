@@ -43,7 +43,7 @@ export class AgentOnHost {
 
   constructor(
     readonly nodee: Nodee,
-    readonly network: Network,
+    readonly network: Pick<Network, 'place'>,
     readonly host: string,
     readonly settings: Readonly<Record<string, string>> = {},
   ) {}
