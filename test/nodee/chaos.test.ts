@@ -28,7 +28,8 @@ afterAll(async () => {
   await hosts?.stop();
   for (const { pid } of hosts?.marked ?? []) process.kill(pid, 'SIGKILL');
   await namespace?.close();
-  if (folder !== undefined && !process.env.CHAOS_KEEP) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  if (folder !== undefined && !process.env.CHAOS_KEEP)
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 it('hosts to which all kinds of things happen come to what is wanted', { timeout: TEST_MS_MAX }, async () => {
@@ -36,7 +37,7 @@ it('hosts to which all kinds of things happen come to what is wanted', { timeout
   await writeFile(hosts.beats, '');
   const first = await hosts.apply(hosts.services());
   expect(first, first.stderr).toMatchObject({ code: 0 });
-  hosts.watch();
+  hosts.watch(cloudname);
   await hosts.afflict(cloudname, DEEDS);
   await hosts.heal();
   try {
@@ -57,8 +58,11 @@ it('hosts to which all kinds of things happen come to what is wanted', { timeout
     const end = await hosts.apply({});
     expect(end, end.stderr).toMatchObject({ code: 0 });
     expect(hosts.marked).toEqual([]);
+    console.log(hosts.diary.join('\n'));
   } catch (error) {
-    throw new Error(`seed ${SEED} in ${folder}:\n${hosts.diary.join('\n')}\n${(error as Error).message}`, { cause: error });
+    throw new Error(`seed ${SEED} in ${folder}:\n${hosts.diary.join('\n')}\n${(error as Error).message}`, {
+      cause: error,
+    });
   }
 });
 

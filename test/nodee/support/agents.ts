@@ -6,6 +6,7 @@ import { vi } from 'vitest';
 import type { Cloudname } from '../../../src/cloudname/cloudname.ts';
 import { Coordinate } from '../../../src/cloudname/coordinate.ts';
 import { Agent, type AgentOptions } from '../../../src/nodee/agent.ts';
+import { fleetCoordinate } from '../../../src/nodee/fleet.ts';
 import { seeHosts } from '../../../src/nodee/hosts.ts';
 import type { HostSeen } from '../../../src/nodee/types.ts';
 import { Namespace } from '../../cloudname/support/namespace.ts';
@@ -25,6 +26,7 @@ export interface Started {
 export class Agents {
   readonly #folders: string[] = [];
   readonly #agents: Agent[] = [];
+  readonly #led = new Map<string, Promise<void>>();
 
   private constructor(
     readonly namespace: Namespace,
@@ -54,9 +56,24 @@ export class Agents {
 
   async start(folder: string, changes: Partial<AgentOptions> = {}): Promise<Started> {
     const ports = new MemoryPorts();
-    const agent = await Agent.start(this.options(folder, changes), ports, new AbortController().signal);
+    const options = this.options(folder, changes);
+    await this.#lead(options.where);
+    const agent = await Agent.start(options, ports, new AbortController().signal);
     this.#agents.push(agent);
     return { folder, agent, ports };
+  }
+
+  /** Instead of one of the agents, which would take back what the test says is wanted of them. */
+  async #lead(where: string): Promise<void> {
+    const [cell, user] = where.split('.').toReversed() as [string, string];
+    const lead = async () => {
+      const fleet = fleetCoordinate({ user, cell });
+      await this.cloudname.ensure(fleet);
+      await this.cloudname.claim(fleet).held(WAIT.timeout);
+    };
+    const led = this.#led.get(user) ?? lead();
+    this.#led.set(user, led);
+    await led;
   }
 
   /** Writes what is wanted, with processes of these coordinates. */
@@ -87,6 +104,6 @@ export class Agents {
   async close(): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.stop()));
     await this.namespace.close();
-    await Promise.all(this.#folders.map((folder) => rm(folder, { recursive: true, force: true })));
+    await Promise.all(this.#folders.map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 5 })));
   }
 }

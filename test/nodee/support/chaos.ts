@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cloudname } from '../../../src/cloudname/cloudname.ts';
 import type { Coordinate } from '../../../src/cloudname/coordinate.ts';
 import { freePorts } from '../../../src/mongo/free-ports.ts';
+import { fleetCoordinate } from '../../../src/nodee/fleet.ts';
 import type { HostReport } from '../../../src/nodee/types.ts';
 import { identityOf, isAlive, type ProcessIdentity, statOf } from '../../../src/processes/proc.ts';
 import type { Random } from '../../simulation/virtual-world.ts';
@@ -15,6 +16,9 @@ import { keepersIn, type Marked, markedBy } from './marked.ts';
 const MARK = 'CHAOS_MARK';
 const HOSTS = ['ann', 'bob', 'cat'];
 const SESSION_MS = 3_000;
+/** So long after something was done it is known what came of it. */
+const SETTLED_MS = 8_000;
+const DESTROY_TRIES = 200;
 const PROBE_MS = 100;
 const PROBE_MS_MAX = 5_000;
 /** Says who it is, again and again; the kernel puts what is appended into one order. */
@@ -57,7 +61,9 @@ export class ChaosHosts {
   readonly #over = new AbortController();
   readonly #began = performance.now();
   #version = 0;
-  #isHarmed = true;
+  /** Null: nothing was done to `web` from which it has not come back. */
+  #harmedAt: number | null = 0;
+  #wish = CALM;
   #watching: Promise<void> = Promise.resolve();
 
   private constructor(tool: Nodee, random: Random, ports: readonly number[], ref: Ref) {
@@ -107,7 +113,9 @@ export class ChaosHosts {
   }
 
   /** Another version each time. */
-  services({ kind, instances, hosts, update }: Wish = CALM): object {
+  services(wish = CALM): object {
+    const { kind, instances, hosts, update } = wish;
+    this.#wish = wish;
     this.#version += 1;
     const common = { artifact: this.#ref, hosts, restart: { backoff: '200ms', max: 1_000 }, grace: '2s' };
     const env = { [MARK]: this.mark, VERSION: String(this.#version) };
@@ -137,17 +145,31 @@ export class ChaosHosts {
   }
 
   /** Looks at `web` until it is ended. */
-  watch(): void {
-    this.#watching = this.#watch();
+  watch(cloudname: Cloudname): void {
+    this.#watching = this.#watch(cloudname);
   }
 
-  async #watch(): Promise<void> {
+  #harm(): void {
+    this.#harmedAt = performance.now();
+  }
+
+  async #isRecovered(cloudname: Cloudname): Promise<boolean> {
+    const { instances, hosts, update } = this.#wish;
+    const isCalm = instances === CALM.instances && hosts === CALM.hosts && update === CALM.update;
+    // Before, the leader may not know yet.
+    if (!isCalm || performance.now() - this.#harmedAt! < SETTLED_MS) return false;
+    const leader = await cloudname.status(fleetCoordinate({ user: 'chaos', cell: 'test' })).catch(() => null);
+    return leader?.status.message === 'all is as wanted';
+  }
+
+  async #watch(cloudname: Cloudname): Promise<void> {
     const { signal } = this.#over;
     while (!signal.aborted) {
       const answering = await this.#answering();
-      if (answering >= CALM.instances) this.#isHarmed = false;
-      if (answering === 0 && !this.#isHarmed) {
-        this.#isHarmed = true;
+      if (this.#harmedAt !== null) {
+        if (answering >= CALM.instances && (await this.#isRecovered(cloudname))) this.#harmedAt = null;
+      } else if (answering === 0) {
+        this.#harm();
         this.outages.push(this.#note('nothing answers'));
       }
       await sleep(PROBE_MS, undefined, { signal }).catch(() => undefined);
@@ -191,23 +213,26 @@ export class ChaosHosts {
     const anyAgent = () => this.#pick(this.agents)!;
     const again = (signal: 'SIGKILL' | 'SIGTERM') => async () => {
       const agent = anyAgent();
-      await agent.end(signal);
       const lost = this.#random() < 0.3 ? this.#pick(['coordinate', 'session.json', 'desired.json'])! : 'nothing';
+      const isLong = this.#random() < 0.3;
+      const isLeft = this.#random() < 0.2;
+      if (isLong || isLeft || !['desired.json', 'nothing'].includes(lost)) this.#harm();
+      await agent.end(signal);
       await rm(join(this.#tool.folder, agent.host, lost), { force: true });
       // Longer than a session, sometimes, and than it takes to be replaced.
-      await sleep(this.#random() < 0.3 ? 8_000 : 500 * this.#random());
-      if (this.#random() < 0.8) await agent.start();
-      return `${agent.host}, without ${lost}`;
+      await sleep(isLong ? 8_000 : 300 * this.#random());
+      if (!isLeft) await agent.start();
+      return `${agent.host}, without ${lost}${isLong ? ', for long' : ''}${isLeft ? ', and not started' : ''}`;
     };
     const change = (wish: Partial<Wish>) => async () => {
-      if (wish.hosts !== undefined || wish.update === 'replace' || wish.instances === 1) this.#isHarmed = true;
+      if (['instances', 'hosts', 'update'].some((name) => name in wish)) this.#harm();
       const { code, stderr } = await this.apply(this.services({ ...CALM, ...wish }), '--no-wait');
       return `${JSON.stringify(wish)}: ${code} ${stderr}`;
     };
     const signalled = (signal: NodeJS.Signals, of: () => ProcessIdentity[]) => async () => {
       const victim = this.#pick(of());
       if (victim === undefined) return 'nothing';
-      this.#isHarmed = true;
+      this.#harm();
       process.kill(victim.pid, signal);
       if (signal === 'SIGSTOP') this.#frozen.push(victim);
       return String(victim.pid);
@@ -220,12 +245,15 @@ export class ChaosHosts {
       freeze: async () => {
         const agent = anyAgent();
         if (!agent.isAlive) return 'nothing';
+        const ms = 6_000 * this.#random() ** 2;
+        if (ms > SESSION_MS / 4) this.#harm();
         process.kill(agent.pid, 'SIGSTOP');
-        await sleep(6_000 * this.#random() ** 2);
+        await sleep(ms);
         process.kill(agent.pid, 'SIGCONT');
-        return agent.host;
+        return `${agent.host} for ${ms.toFixed(0)} ms`;
       },
       start: async () => {
+        this.#harm();
         const dead = this.agents.filter(({ isAlive: lives }) => !lives);
         await Promise.all(dead.map((agent) => agent.start()));
         return dead.map(({ host }) => host).join();
@@ -242,7 +270,7 @@ export class ChaosHosts {
       elsewhere: change({ hosts: [this.#pick(HOSTS)!, this.#pick(HOSTS)!] }),
       replace: change({ update: 'replace' }),
       drain: async () => {
-        this.#isHarmed = true;
+        this.#harm();
         const host = this.#pick(HOSTS)!;
         const verb = this.#random() < 0.5 ? 'drain' : 'undrain';
         const { code } = await this.run(verb, host, '--no-wait');
@@ -255,9 +283,16 @@ export class ChaosHosts {
       },
       destroy: async () => {
         const coordinate = this.#pick(await agentsIn(cloudname))!;
-        await cloudname.session.delete(coordinate.statusPath).catch(() => undefined);
-        await cloudname.destroy(coordinate);
-        return String(coordinate);
+        this.#harm();
+        for (let tries = 0; tries < DESTROY_TRIES; tries++) {
+          await cloudname.session.delete(coordinate.statusPath).catch(() => undefined);
+          const isDone = await cloudname.destroy(coordinate).then(
+            () => true,
+            () => false,
+          );
+          if (isDone) return String(coordinate);
+        }
+        return `not ${coordinate}`;
       },
       nonsense: async () => {
         const coordinate = this.#pick(await agentsIn(cloudname))!;
