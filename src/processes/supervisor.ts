@@ -5,7 +5,7 @@ import { Interrupted, pause, reasonOf, unlessAborted } from './pause.ts';
 import { Rights } from './rights.ts';
 import type { Run } from './run.ts';
 import { chooseKept } from './settle.ts';
-import { type ProcessSpec, processSpec, specHash } from './spec.ts';
+import { isReplacedBy, type ProcessSpec, processSpec, specHash } from './spec.ts';
 import { Standing } from './standing.ts';
 import { isHelper, Starter, type Surroundings } from './starter.ts';
 import { Refusal, renderAll, valuesOf } from './templates.ts';
@@ -385,9 +385,10 @@ function parsedAgain(source: ProcessSpec): ProcessSpec {
   return parsed.success ? parsed.data : source;
 }
 
-/** Neither needs what only one of them can have. */
+/** Neither needs what only one of them can have, and the old one may run twice. */
 function canRunBeside({ run, version }: Life, next: ProcessSpec): boolean {
+  if (isReplacedBy(version.spec, next)) return false;
   const used = Object.values(run.plan.ports);
   const isClash = Object.values(next.ports).some((port) => port !== null && used.includes(port));
-  return next.update === 'roll' && next.claim === version.spec.claim && !isClash;
+  return next.claim === version.spec.claim && !isClash;
 }

@@ -126,7 +126,6 @@ export class ChaosHosts {
         command: [process.execPath, 'solo.mjs', this.beats, `\${host}`],
         env,
         cutoff: 'kill',
-        update: 'replace',
       },
       web: {
         ...common,
