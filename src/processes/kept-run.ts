@@ -90,8 +90,8 @@ export class KeptRun implements Run {
     return this.#endedWithin(KILL_MS_MAX);
   }
 
-  renew(ms: number): void {
-    if (this.plan.leaseMs !== null) this.#wish({ type: 'renew', until: bootMs() + ms });
+  renew(ms: number, since = bootMs()): void {
+    if (this.plan.leaseMs !== null) this.#wish({ type: 'renew', until: since + ms });
   }
 
   async usage(): Promise<RunUsage | null> {

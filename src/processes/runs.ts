@@ -51,7 +51,7 @@ class HostRuns implements Runs {
   constructor(private readonly options: RunsOptions) {}
 
   async start(plan: RunPlan): Promise<Run> {
-    const leaseUntil = plan.leaseMs === null ? null : bootMs() + plan.leaseMs;
+    const leaseUntil = plan.leaseMs === null ? null : (plan.leasedAt ?? bootMs()) + plan.leaseMs;
     if (!RUN.test(plan.run)) throw new RangeError(`"${plan.run}" does not name a run: use letters and digits`);
     const folder = join(this.#runsOf(plan.coordinate), plan.run);
     const logs = this.options.logs ?? LOG_LIMITS;

@@ -2,6 +2,7 @@
 import { Intent, type Outcome } from './intent.ts';
 import { Life, type LifeParts, lossOf, type Version } from './life.ts';
 import { Interrupted, pause, reasonOf, unlessAborted } from './pause.ts';
+import { bootMs } from './proc.ts';
 import { Rights } from './rights.ts';
 import type { Run } from './run.ts';
 import { chooseKept } from './settle.ts';
@@ -107,8 +108,10 @@ export class Supervisor {
     const runs = [...this.#lives.map(({ run }) => run), ...this.#starter.helpers];
     const leased = runs.filter(({ plan, end }) => plan.leaseMs !== null && end === null);
     const leases = leased.map((run) => {
+      // Before the lease is asked for: it does not last longer because this process stands still in between.
+      const since = bootMs();
       const ms = this.#rights.leaseMs(run.plan.source) ?? 0;
-      if (ms > 0) run.renew(ms);
+      if (ms > 0) run.renew(ms, since);
       return ms;
     });
     return leases.length === 0 ? null : Math.min(...leases);
