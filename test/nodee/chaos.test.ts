@@ -1,14 +1,17 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { signal } from '../../src/processes/proc.ts';
 import { Namespace, until } from '../cloudname/support/namespace.ts';
 import { seeded } from '../simulation/virtual-world.ts';
 import { compile } from '../support/build.ts';
 import { ChaosHosts } from './support/chaos.ts';
 
+/** Other plans, and longer ones, are run by hand: `CHAOS_SEED=7 CHAOS_DEEDS=20 npx vitest run test/nodee/chaos.test.ts`. */
 const SEED = Number(process.env.CHAOS_SEED ?? 1);
-const DEEDS = Number(process.env.CHAOS_DEEDS ?? 8);
+const GENTLE = Number(process.env.CHAOS_GENTLE ?? 4);
+const HARSH = Number(process.env.CHAOS_DEEDS ?? 5);
 const TEST_MS_MAX = 600_000;
 const REST_MS_MAX = 180_000;
 
@@ -26,10 +29,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await hosts?.stop();
-  for (const { pid } of hosts?.marked ?? []) process.kill(pid, 'SIGKILL');
+  for (const { pid } of hosts?.marked ?? []) signal(pid, 'SIGKILL');
   await namespace?.close();
-  if (folder !== undefined && !process.env.CHAOS_KEEP)
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 it('hosts to which all kinds of things happen come to what is wanted', { timeout: TEST_MS_MAX }, async () => {
@@ -38,7 +40,8 @@ it('hosts to which all kinds of things happen come to what is wanted', { timeout
   const first = await hosts.apply(hosts.services());
   expect(first, first.stderr).toMatchObject({ code: 0 });
   hosts.watch(cloudname);
-  await hosts.afflict(cloudname, DEEDS);
+  await hosts.afflict(cloudname, GENTLE, 'gentle');
+  await hosts.afflict(cloudname, HARSH, 'any');
   await hosts.heal();
   try {
     const last = await hosts.apply(hosts.services(), '--timeout', '120');
@@ -53,14 +56,14 @@ it('hosts to which all kinds of things happen come to what is wanted', { timeout
     expect(hosts.outages).toEqual([]);
     for (const agent of hosts.agents) {
       expect(agent.isAlive).toBe(true);
-      expect(await agent.tail()).not.toMatch(/unexpected error|unhandled/i);
+      expect(await readFile(agent.log, 'utf8')).not.toMatch(/unexpected error|unhandled|uncaught/i);
     }
+    await hosts.unwatch();
     const end = await hosts.apply({});
     expect(end, end.stderr).toMatchObject({ code: 0 });
     expect(hosts.marked).toEqual([]);
-    console.log(hosts.diary.join('\n'));
   } catch (error) {
-    throw new Error(`seed ${SEED} in ${folder}:\n${hosts.diary.join('\n')}\n${(error as Error).message}`, {
+    throw new Error(`seed ${SEED}:\n${hosts.diary.join('\n')}\n${(error as Error).message}`, {
       cause: error,
     });
   }

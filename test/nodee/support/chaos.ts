@@ -18,6 +18,8 @@ const HOSTS = ['ann', 'bob', 'cat'];
 const SESSION_MS = 3_000;
 /** So long after something was done it is known what came of it. */
 const SETTLED_MS = 8_000;
+/** Longer than a session, and than it takes to be replaced. */
+const LONG_MS = 7_000;
 const DESTROY_TRIES = 200;
 const PROBE_MS = 100;
 const PROBE_MS_MAX = 5_000;
@@ -46,6 +48,9 @@ interface Wish {
 }
 
 const CALM: Wish = { kind: 'well', instances: 2, hosts: null, update: 'roll' };
+
+/** Answers what was done. */
+type Deed = () => Promise<string>;
 
 export class ChaosHosts {
   readonly mark = randomBytes(8).toString('hex');
@@ -197,10 +202,10 @@ export class ChaosHosts {
     return all[Math.floor(this.#random() * all.length)];
   }
 
-  /** As many as are wanted, one after the other. */
-  async afflict(cloudname: Cloudname, deeds: number): Promise<void> {
-    const all = this.#deeds(cloudname);
-    for (let done = 0; done < deeds; done++) {
+  /** Deeds, one after the other. After gentle ones some of `web` answers all the while. */
+  async afflict(cloudname: Cloudname, count: number, kind: 'gentle' | 'any'): Promise<void> {
+    const all = { ...this.#gentleDeeds(cloudname), ...(kind === 'any' && this.#harshDeeds(cloudname)) };
+    for (let done = 0; done < count; done++) {
       const [name, deed] = this.#pick(Object.entries(all))!;
       const what = await deed().catch((error: Error) => `failed: ${error.message}`);
       this.#note(`${name} ${what}`);
@@ -208,90 +213,19 @@ export class ChaosHosts {
     }
   }
 
-  #deeds(cloudname: Cloudname): Record<string, () => Promise<string>> {
-    const anyAgent = () => this.#pick(this.agents)!;
-    const again = (signal: 'SIGKILL' | 'SIGTERM') => async () => {
-      const agent = anyAgent();
-      const lost = this.#random() < 0.3 ? this.#pick(['coordinate', 'session.json', 'desired.json'])! : 'nothing';
-      const isLong = this.#random() < 0.3;
-      const isLeft = this.#random() < 0.2;
-      if (isLong || isLeft || !['desired.json', 'nothing'].includes(lost)) this.#harm();
-      await agent.end(signal);
-      await rm(join(this.#tool.folder, agent.host, lost), { force: true });
-      // Longer than a session, sometimes, and than it takes to be replaced.
-      await sleep(isLong ? 8_000 : 300 * this.#random());
-      if (!isLeft) await agent.start();
-      return `${agent.host}, without ${lost}${isLong ? ', for long' : ''}${isLeft ? ', and not started' : ''}`;
-    };
-    const change = (wish: Partial<Wish>) => async () => {
-      if (['instances', 'hosts', 'update'].some((name) => name in wish)) this.#harm();
-      const { code, stderr } = await this.apply(this.services({ ...CALM, ...wish }), '--no-wait');
-      return `${JSON.stringify(wish)}: ${code} ${stderr}`;
-    };
-    const signalled = (signal: NodeJS.Signals, of: () => ProcessIdentity[]) => async () => {
-      const victim = this.#pick(of());
-      if (victim === undefined) return 'nothing';
-      this.#harm();
-      process.kill(victim.pid, signal);
-      if (signal === 'SIGSTOP') this.#frozen.push(victim);
-      return String(victim.pid);
-    };
-    const processes = () => this.marked.flatMap(({ pid }) => identity(pid));
-    const keepers = () => this.agents.flatMap(({ host }) => keepersIn(join(this.#tool.folder, host)));
+  #gentleDeeds(cloudname: Cloudname): Record<string, Deed> {
     return {
-      kill: again('SIGKILL'),
-      end: again('SIGTERM'),
-      freeze: async () => {
-        const agent = anyAgent();
-        if (!agent.isAlive) return 'nothing';
-        const ms = 6_000 * this.#random() ** 2;
-        if (ms > SESSION_MS / 4) this.#harm();
-        process.kill(agent.pid, 'SIGSTOP');
-        await sleep(ms);
-        process.kill(agent.pid, 'SIGCONT');
-        return `${agent.host} for ${ms.toFixed(0)} ms`;
-      },
-      start: async () => {
-        this.#harm();
-        const dead = this.agents.filter(({ isAlive: lives }) => !lives);
-        await Promise.all(dead.map((agent) => agent.start()));
-        return dead.map(({ host }) => host).join();
-      },
-      killKeeper: signalled('SIGKILL', keepers),
-      killProcess: signalled('SIGKILL', processes),
-      freezeProcess: signalled('SIGSTOP', processes),
-      roll: change({}),
-      rollAgain: change({}),
-      ill: change({ kind: 'ill' }),
-      ends: change({ kind: 'ends' }),
-      more: change({ instances: 3 }),
-      fewer: change({ instances: 1 }),
-      elsewhere: change({ hosts: [this.#pick(HOSTS)!, this.#pick(HOSTS)!] }),
-      replace: change({ update: 'replace' }),
-      drain: async () => {
-        this.#harm();
-        const host = this.#pick(HOSTS)!;
-        const verb = this.#random() < 0.5 ? 'drain' : 'undrain';
-        const { code } = await this.run(verb, host, '--no-wait');
-        return `${verb} ${host}: ${code}`;
-      },
+      kill: () => this.#restart('SIGKILL', 'nothing'),
+      end: () => this.#restart('SIGTERM', 'desired.json'),
+      freeze: () => this.#freeze((SESSION_MS / 4) * this.#random()),
+      roll: () => this.#change({}),
+      rollAgain: () => this.#change({}),
+      ill: () => this.#change({ kind: 'ill' }),
+      ends: () => this.#change({ kind: 'ends' }),
       deleteStatus: async () => {
         const coordinate = this.#pick(await agentsIn(cloudname))!;
         await cloudname.session.delete(coordinate.statusPath).catch(() => undefined);
         return String(coordinate);
-      },
-      destroy: async () => {
-        const coordinate = this.#pick(await agentsIn(cloudname))!;
-        this.#harm();
-        for (let tries = 0; tries < DESTROY_TRIES; tries++) {
-          await cloudname.session.delete(coordinate.statusPath).catch(() => undefined);
-          const isDone = await cloudname.destroy(coordinate).then(
-            () => true,
-            () => false,
-          );
-          if (isDone) return String(coordinate);
-        }
-        return `not ${coordinate}`;
       },
       nonsense: async () => {
         const coordinate = this.#pick(await agentsIn(cloudname))!;
@@ -299,6 +233,83 @@ export class ChaosHosts {
         return String(coordinate);
       },
     };
+  }
+
+  #harshDeeds(cloudname: Cloudname): Record<string, Deed> {
+    const harsh = (deed: Deed) => async () => {
+      this.#harm();
+      const what = await deed();
+      this.#harm();
+      return what;
+    };
+    const processes = () => this.marked.flatMap(({ pid }) => identity(pid));
+    const keepers = () => this.agents.flatMap(({ host }) => keepersIn(join(this.#tool.folder, host)));
+    return {
+      killForLong: harsh(() => this.#restart('SIGKILL', 'nothing', LONG_MS)),
+      killAndLose: harsh(() => this.#restart('SIGKILL', this.#pick(['coordinate', 'session.json'])!)),
+      endForLong: harsh(() => this.#restart('SIGTERM', 'nothing', LONG_MS)),
+      freezeForLong: harsh(() => this.#freeze(LONG_MS * this.#random())),
+      killKeeper: harsh(() => this.#signal('SIGKILL', keepers())),
+      killProcess: harsh(() => this.#signal('SIGKILL', processes())),
+      freezeProcess: harsh(() => this.#signal('SIGSTOP', processes())),
+      more: harsh(() => this.#change({ instances: 3 })),
+      fewer: harsh(() => this.#change({ instances: 1 })),
+      elsewhere: harsh(() => this.#change({ hosts: [this.#pick(HOSTS)!, this.#pick(HOSTS)!] })),
+      replace: harsh(() => this.#change({ update: 'replace' })),
+      drain: harsh(() => this.#drain('drain')),
+      undrain: harsh(() => this.#drain('undrain')),
+      destroy: harsh(() => this.#destroy(cloudname)),
+    };
+  }
+
+  async #restart(signal: 'SIGKILL' | 'SIGTERM', lost: string, ms = 300 * this.#random()): Promise<string> {
+    const agent = this.#pick(this.agents)!;
+    await agent.end(signal);
+    await rm(join(this.#tool.folder, agent.host, lost), { force: true });
+    await sleep(ms);
+    await agent.start();
+    return `${agent.host}, without ${lost}, for ${ms.toFixed(0)} ms`;
+  }
+
+  async #freeze(ms: number): Promise<string> {
+    const agent = this.#pick(this.agents)!;
+    process.kill(agent.pid, 'SIGSTOP');
+    await sleep(ms);
+    process.kill(agent.pid, 'SIGCONT');
+    return `${agent.host} for ${ms.toFixed(0)} ms`;
+  }
+
+  async #change(wish: Partial<Wish>): Promise<string> {
+    const { code, stderr } = await this.apply(this.services({ ...CALM, ...wish }), '--no-wait');
+    return `${JSON.stringify(wish)}: ${code} ${stderr}`;
+  }
+
+  async #drain(verb: 'drain' | 'undrain'): Promise<string> {
+    const host = this.#pick(HOSTS)!;
+    const { code, stderr } = await this.run(verb, host, '--no-wait');
+    return `${host}: ${code} ${stderr}`;
+  }
+
+  async #signal(signal: NodeJS.Signals, victims: readonly ProcessIdentity[]): Promise<string> {
+    const victim = this.#pick(victims);
+    if (victim === undefined) return 'nothing';
+    process.kill(victim.pid, signal);
+    if (signal === 'SIGSTOP') this.#frozen.push(victim);
+    return String(victim.pid);
+  }
+
+  /** Its owner claims it again as soon as it can: whoever comes first. */
+  async #destroy(cloudname: Cloudname): Promise<string> {
+    const coordinate = this.#pick(await agentsIn(cloudname))!;
+    for (let tries = 0; tries < DESTROY_TRIES; tries++) {
+      await cloudname.session.delete(coordinate.statusPath).catch(() => undefined);
+      const isDone = await cloudname.destroy(coordinate).then(
+        () => true,
+        () => false,
+      );
+      if (isDone) return String(coordinate);
+    }
+    return `not ${coordinate}`;
   }
 
   /** Undoes what does not pass by itself, and wants what can be had. */
@@ -321,9 +332,13 @@ export class ChaosHosts {
     return lines.filter((line, index) => line !== lines[index - 1]);
   }
 
-  async stop(): Promise<void> {
+  async unwatch(): Promise<void> {
     this.#over.abort();
     await this.#watching;
+  }
+
+  async stop(): Promise<void> {
+    await this.unwatch();
     await Promise.all(this.agents.map((agent) => agent.end('SIGTERM')));
   }
 }
