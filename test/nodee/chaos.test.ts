@@ -10,8 +10,8 @@ import { ChaosHosts } from './support/chaos.ts';
 
 /** Other plans, and longer ones, are run by hand: `CHAOS_SEED=7 CHAOS_DEEDS=20 npx vitest run test/nodee/chaos.test.ts`. */
 const SEED = Number(process.env.CHAOS_SEED ?? 1);
-const GENTLE = Number(process.env.CHAOS_GENTLE ?? 4);
-const HARSH = Number(process.env.CHAOS_DEEDS ?? 5);
+const GENTLE = Number(process.env.CHAOS_GENTLE ?? 3);
+const HARSH = Number(process.env.CHAOS_DEEDS ?? 4);
 const TEST_MS_MAX = 600_000;
 const REST_MS_MAX = 180_000;
 
