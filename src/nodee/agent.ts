@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactLimits, ArtifactStore, StoreOptions } from '../artifacts/types.ts';
 import type { Claim } from '../cloudname/claim.ts';
 import { Cloudname, type CloudnameOptions } from '../cloudname/cloudname.ts';
@@ -83,7 +84,9 @@ export class Agent {
   readonly #ownership: Ownership;
   readonly #startedAt = performance.now();
   readonly #closers: Close[];
+  readonly #ending = new AbortController();
   #server: AgentServer | null = null;
+  #changing: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | null = null;
 
   private constructor(options: AgentOptions, parts: Parts, closers: Close[]) {
@@ -147,6 +150,8 @@ export class Agent {
     const { log } = this.#options;
     this.#closers.push(async () => {
       this.#ownership.stop();
+      this.#ending.abort();
+      await this.#changing;
       await this.#supervision.set(false);
       await this.#following.kept();
     });
@@ -164,6 +169,8 @@ export class Agent {
       setTimeout(() => this.#attempt('give up what is not announced', announcements.releaseLeft()), ANNOUNCED_MS_MAX),
       setInterval(() => this.#attempt('collect artifacts', this.#collect()), COLLECT_MS),
     ];
+    // Of the agent before, when it had another one: its session lives on, and others would take that host for alive.
+    this.#attempt('give up the coordinate of the agent before', announcements.releaseLeftPlaces());
     this.#publisher.start();
     const leader = new Leader({ cloudname, fleet: this.coordinate, agent: String(this.coordinate), log });
     leader.start();
@@ -187,16 +194,24 @@ export class Agent {
   }
 
   #owns(state: OwnershipState): void {
-    const { announcements } = this.#parts;
-    if (state === 'displaced') {
-      this.#following.owns(false);
-      this.#attempt('let go of the processes', this.#supervision.set(false));
-      this.#attempt('give up what is announced', announcements.releaseAll());
-    } else {
-      this.#attempt('take over the processes', this.#supervision.set(true));
-      this.#following.owns(true);
-    }
+    const isOwner = state !== 'displaced';
+    this.#changing = this.#changing.then(() => (isOwner ? this.#takeOver() : this.#letGo()));
+    this.#following.owns(isOwner);
     this.#publisher.changed();
+  }
+
+  async #takeOver(): Promise<void> {
+    if (!this.#ending.signal.aborted) await this.#supervision.set(true);
+  }
+
+  async #letGo(): Promise<void> {
+    const { announcements, cloudname } = this.#parts;
+    const { signal } = this.#ending;
+    await this.#supervision.set(false);
+    // What needs a lease runs until its last one is over, and nobody else may have its coordinate before.
+    await sleep(cloudname.session.timeoutMs, undefined, { signal }).catch(() => undefined);
+    if (!signal.aborted)
+      await announcements.releaseAll().catch((error) => this.#failed('give up what is announced', error));
   }
 
   /** Fails never: what cannot be published now is published as soon as the coordinate is this agent's. */
@@ -233,7 +248,11 @@ export class Agent {
   }
 
   #attempt(what: string, work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.#options.log.error({ err: error }, `could not ${what}`));
+    work.catch((error: unknown) => this.#failed(what, error));
+  }
+
+  #failed(what: string, error: unknown): void {
+    this.#options.log.error({ err: error }, `could not ${what}`);
   }
 }
 
@@ -252,7 +271,8 @@ async function open(options: AgentOptions, ports: AgentPorts, closers: Close[], 
   const store = await ports.openStore({ folder: join(folder, 'artifacts'), trusted, limits, others });
   const runs = await ports.openRuns({ folder: join(folder, 'runs'), log });
   const keeper = await SessionKeeper.open(folder, connect, cloudname.session, announced, log);
-  const announcements = new Announcements({ cloudname, keeper, host: options.advertisedHost, log });
+  await keeper.announced(String(coordinate));
+  const announcements = new Announcements({ cloudname, keeper, own: coordinate, host: options.advertisedHost, log });
   const stored = await loadDesired(folder);
   // Last, so that whoever listens to it hears everything.
   const claim = cloudname.claim(coordinate);

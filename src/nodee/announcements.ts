@@ -17,6 +17,8 @@ type Published = Parameters<Announcement['publish']>;
 export interface AnnouncementDeps {
   readonly cloudname: Cloudname;
   readonly keeper: SessionKeeper;
+  /** The coordinate of the agent itself. */
+  readonly own: Coordinate;
   /** By which name or address others reach this host. */
   readonly host: string;
   readonly log: Log;
@@ -45,11 +47,24 @@ export class Announcements {
 
   /** Gives up what an agent before this one announced, and this one does not. */
   async releaseLeft(): Promise<void> {
-    const { keeper, cloudname } = this.#deps;
-    for (const coordinate of keeper.all.filter((each) => !this.#all.has(each))) {
-      await cloudname.claim(Coordinate.parse(coordinate)).release();
-      if (!this.#all.has(coordinate)) await keeper.released(coordinate);
-    }
+    for (const coordinate of this.#left) await this.#releaseLeft(coordinate);
+  }
+
+  /** Gives up what an agent before this one had as its own place, where this one has another. */
+  async releaseLeftPlaces(): Promise<void> {
+    const { own } = this.#deps;
+    const isPlace = (coordinate: string) => Coordinate.parse(coordinate).service === own.service;
+    for (const coordinate of this.#left.filter(isPlace)) await this.#releaseLeft(coordinate);
+  }
+
+  get #left(): string[] {
+    const { keeper, own } = this.#deps;
+    return keeper.all.filter((each) => each !== String(own) && !this.#all.has(each));
+  }
+
+  async #releaseLeft(coordinate: string): Promise<void> {
+    await this.#deps.cloudname.claim(Coordinate.parse(coordinate)).release();
+    if (!this.#all.has(coordinate)) await this.#deps.keeper.released(coordinate);
   }
 
   async #forget(coordinate: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** What applying a fleet would change, for people to read before it is done. */
-import { specHash } from '../processes/spec.ts';
+import { isReplacedBy, specHash } from '../processes/spec.ts';
 import { clean } from '../resources/text.ts';
 import { type FleetName, type FleetState, type Wanted, wantedOf } from './fleet.ts';
 import { type HostView, hostsByProcess, place, toldTo } from './placement.ts';
@@ -67,7 +67,7 @@ function changeOf(
   }
   if (told.run !== spec.run) return { coordinate, action: spec.run ? 'start' : 'stop', from, to, details };
   if (details.length === 0) return null;
-  return { coordinate, action: spec.update, from, to, details };
+  return { coordinate, action: isReplacedBy(told, spec) ? 'replace' : 'roll', from, to, details };
 }
 
 /** `a.b: 1 -> 2`. Values of the environment, which may be secrets, are not shown. */

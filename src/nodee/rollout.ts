@@ -7,6 +7,7 @@ import type { HostDesired } from './types.ts';
 
 /** What is said of an instance that is changed after others of its service. */
 export const WAITS_FOR_TURN = 'waits for its turn to change';
+const WAITS_TO_MOVE = 'waits for its turn to move';
 
 /** Ends what is said of a process that nobody wants any more. */
 export const TO_BE_REMOVED = 'is to be removed';
@@ -24,19 +25,19 @@ export interface Step {
 
 /**
  * - An instance that has no host gets one, as soon as no other host was told to run it, or still reports it.
- * - Of a service that changes, one instance after the other is told so: the next one when the one before is healthy.
- * - What is not wanted any more, or belongs elsewhere, is taken from its host.
+ * - Of a service that changes, one instance after the other is told so: the next one when the one before is healthy. So it
+ *   is with those that are to move: each runs on where it is until its turn, and is healthy elsewhere before the next one.
+ * - What is not wanted any more, or has nowhere to go, is taken from its host.
  *
  * So nothing is remembered between steps, and whoever leads next goes on where the last one stopped.
  */
 export function nextStep(state: FleetState, fleet: FleetName, hosts: readonly HostView[]): Step {
   const wanted = wantedOf(state, fleet);
   const scene = new Scene(wanted, hosts, place(state, wanted, hosts));
-  const turns = scene.turns();
   const writes = new Map<string, HostDesired>();
   for (const host of hosts) {
     const before = host.desired?.processes ?? [];
-    const processes = scene.processesFor(host, turns);
+    const processes = scene.processesFor(host);
     // A new host is told that nothing is wanted of it, which is something else than not to have been told anything.
     const isTold = host.desired !== null || host.lostMs !== null;
     if (isTold && areSame(before, processes)) continue;
@@ -65,7 +66,10 @@ class Scene {
   readonly #reports = new Map<string, ProcessReport>();
   /** By coordinate, hosts that were told to run it, or say that they have it. */
   readonly #holders: ReadonlyMap<string, readonly HostView[]>;
-  readonly #byService: ReadonlyMap<string, readonly Instance[]>;
+  /** Those that run where they do not belong, with what was last told there. */
+  readonly #leaving = new Map<string, { readonly host: string; readonly told: ProcessSpec }>();
+  readonly #turns: ReadonlySet<string>;
+  /** By host, what is to be told to it. */
   readonly #byHost: ReadonlyMap<string | undefined, readonly Instance[]>;
 
   constructor(wanted: ReadonlyMap<string, Wanted>, hosts: readonly HostView[], placement: Placement) {
@@ -73,45 +77,59 @@ class Scene {
     this.#hosts = hosts;
     this.#placement = placement;
     this.#holders = hostsByProcess(hosts, (host) => [...toldTo(host), ...(host.report?.processes ?? [])]);
-    this.#byService = grouped(wanted, ([, { service }]) => service);
-    this.#byHost = grouped(wanted, ([coordinate]) => placement.get(coordinate));
     for (const host of hosts) {
       const isHere = ({ coordinate }: { coordinate: string }) => placement.get(coordinate) === host.coordinate;
       for (const spec of host.desired?.processes.filter(isHere) ?? []) this.#told.set(spec.coordinate, spec);
       for (const report of host.report?.processes.filter(isHere) ?? []) this.#reports.set(report.coordinate, report);
     }
+    for (const host of hosts) if (host.lostMs === null) this.#findLeaving(host);
+    const byService = grouped(wanted, ([, { service }]) => service);
+    this.#turns = new Set([...byService.values()].flatMap((instances) => this.#turnsOf(instances)));
+    this.#byHost = grouped(wanted, ([coordinate]) => this.#hostFor(coordinate));
   }
 
-  /** Instances that are to change now. */
-  turns(): Set<string> {
-    return new Set([...this.#byService.values()].flatMap((instances) => this.#turnsOf(instances)));
+  #findLeaving({ coordinate: host, desired }: HostView): void {
+    for (const told of desired?.processes ?? []) {
+      const target = this.#placement.get(told.coordinate);
+      const isToMove = target !== undefined && target !== host && !this.#told.has(told.coordinate);
+      if (isToMove && this.#wanted.has(told.coordinate)) this.#leaving.set(told.coordinate, { host, told });
+    }
+  }
+
+  /** Where it is until it is its turn to be elsewhere. */
+  #hostFor(coordinate: string): string | undefined {
+    const stays = this.#turns.has(coordinate) ? undefined : this.#leaving.get(coordinate);
+    return stays?.host ?? this.#placement.get(coordinate);
   }
 
   /** @param all of a service */
   #turnsOf(all: readonly Instance[]): string[] {
     const outdated = all.filter(([coordinate, { spec }]) => {
       const told = this.#told.get(coordinate);
-      return told !== undefined && specHash(told) !== specHash(spec);
+      return this.#leaving.has(coordinate) || (told !== undefined && specHash(told) !== specHash(spec));
     });
     // What does not run loses nothing by changing at once.
     const idle = outdated.filter(([, { spec }]) => !spec.run);
     const running = outdated.filter(([, { spec }]) => spec.run);
     const isUnderWay = all.some(([coordinate, { spec }]) => {
+      if (this.#leaving.has(coordinate) || !this.#placement.has(coordinate)) return false;
       const told = this.#told.get(coordinate);
-      return told !== undefined && specHash(told) === specHash(spec) && !this.#isDone(coordinate, spec);
+      // On its way from one host to another it was told to neither.
+      return told === undefined || (specHash(told) === specHash(spec) && !this.#isDone(coordinate, spec));
     });
     // What is broken already goes first: it has nothing to lose, and may be what the change is for.
     const [next] = isUnderWay ? [] : running.sort((a, b) => this.#health(a[0]) - this.#health(b[0]));
     return [...idle, ...(next === undefined ? [] : [next])].map(([coordinate]) => coordinate);
   }
 
-  processesFor(host: HostView, turns: ReadonlySet<string>): ProcessSpec[] {
+  processesFor(host: HostView): ProcessSpec[] {
     const processes: ProcessSpec[] = [];
     for (const [coordinate, { spec }] of this.#byHost.get(host.coordinate) ?? []) {
-      const told = this.#told.get(coordinate);
+      const leaving = this.#leaving.get(coordinate);
+      const told = leaving?.host === host.coordinate ? leaving.told : this.#told.get(coordinate);
       if (told === undefined) {
         if (!this.#isElsewhere(coordinate, host)) processes.push(spec);
-      } else if (turns.has(coordinate)) processes.push(spec);
+      } else if (this.#turns.has(coordinate)) processes.push(spec);
       else processes.push(told.run === spec.run ? told : { ...told, run: spec.run });
     }
     return processes;
@@ -146,6 +164,7 @@ class Scene {
     const host = this.#placement.get(coordinate);
     if (host === undefined) return 'no host may run it: none is there, or all are drained, or its `hosts` name others';
     const told = this.#told.get(coordinate);
+    if (this.#hostFor(coordinate) !== host) return WAITS_TO_MOVE;
     if (told === undefined) return 'is about to be given to a host';
     if (specHash(told) !== specHash(spec)) return WAITS_FOR_TURN;
     if (this.#isDone(coordinate, spec)) return null;

@@ -22,7 +22,7 @@ import type { Log } from './types.ts';
 const RETRY_MS = { first: 10, max: 500 } as const;
 /** A keeper that says nothing for so long is taken at what its files say. */
 const SILENT_MS_MAX = 3_000;
-/** A keeper that was told to kill, and did not come to an end, is killed itself; then the agent kills the rest. */
+/** A keeper that should have come to an end so long ago, as it was told to, is killed itself; then the agent kills the rest. */
 const KILL_MS_MAX = 20_000;
 
 export class KeptRun implements Run {
@@ -41,6 +41,7 @@ export class KeptRun implements Run {
     readonly folder: string,
     file: PlanFile,
     private readonly log: Log,
+    private readonly onDetached: () => void,
   ) {
     this.plan = file.plan;
     this.#kept = readJson<KeeperFile>(folder, FILES.keeper)!;
@@ -52,8 +53,8 @@ export class KeptRun implements Run {
   }
 
   /** Takes a run that has its keeper's file; resolves when it is known how it is. */
-  static async take(folder: string, file: PlanFile, log: Log): Promise<KeptRun> {
-    const run = new KeptRun(folder, file, log);
+  static async take(folder: string, file: PlanFile, log: Log, onDetached: () => void): Promise<KeptRun> {
+    const run = new KeptRun(folder, file, log, onDetached);
     const known = new Promise<void>((resolve) => {
       void run.#watch(resolve);
     });
@@ -81,19 +82,16 @@ export class KeptRun implements Run {
 
   stop(graceMs = this.plan.graceMs): Promise<RunEnd> {
     this.#wish({ type: 'stop', graceMs });
-    return this.ended;
+    return this.#endedWithin(graceMs + KILL_MS_MAX);
   }
 
   kill(why: string): Promise<RunEnd> {
     this.#wish({ type: 'kill', why });
-    const timer = setTimeout(() => this.#killKeeper(), KILL_MS_MAX);
-    timer.unref();
-    void this.ended.then(() => clearTimeout(timer));
-    return this.ended;
+    return this.#endedWithin(KILL_MS_MAX);
   }
 
-  renew(ms: number): void {
-    if (this.plan.leaseMs !== null) this.#wish({ type: 'renew', until: bootMs() + ms });
+  renew(ms: number, since = bootMs()): void {
+    if (this.plan.leaseMs !== null) this.#wish({ type: 'renew', until: since + ms });
   }
 
   async usage(): Promise<RunUsage | null> {
@@ -113,6 +111,15 @@ export class KeptRun implements Run {
   detach(): void {
     this.#detached.abort();
     this.#socket?.destroy();
+    this.onDetached();
+  }
+
+  /** As `ended`, which it comes to even when the keeper hangs. */
+  #endedWithin(ms: number): Promise<RunEnd> {
+    const timer = setTimeout(() => this.#killKeeper(), ms);
+    timer.unref();
+    void this.ended.then(() => clearTimeout(timer));
+    return this.ended;
   }
 
   #wish(message: ToKeeper): void {
@@ -121,7 +128,8 @@ export class KeptRun implements Run {
   }
 
   #killKeeper(): void {
-    if (this.#end !== null || this.#kept.keeper === null || !isAlive(this.#kept.keeper)) return;
+    if (this.#end !== null || this.#detached.signal.aborted) return;
+    if (this.#kept.keeper === null || !isAlive(this.#kept.keeper)) return;
     this.log.warn({ folder: this.folder }, 'a keeper did not end its run, and is killed');
     signal(this.#kept.keeper.pid, 'SIGKILL');
   }

@@ -20,6 +20,8 @@ export interface RunPlan {
   readonly limits: { readonly memory?: number; readonly cpu?: number; readonly files?: number };
   /** Ms for which it may run, from its start on, unless the lease is renewed; null: it needs none. */
   readonly leaseMs: number | null;
+  /** When that began instead, on the clock of `bootMs`. */
+  readonly leasedAt?: number;
   readonly graceMs: number;
 }
 
@@ -59,8 +61,8 @@ export interface Run {
   stop(graceMs?: number): Promise<RunEnd>;
   /** KILL to everything of it, now. */
   kill(why: string): Promise<RunEnd>;
-  /** It may run so much longer, in ms from now, by the lease. */
-  renew(ms: number): void;
+  /** It may run so much longer by the lease, in ms from `since` on, on the clock of `bootMs`; from now on when missing. */
+  renew(ms: number, since?: number): void;
   usage(): Promise<RunUsage | null>;
   /** Lets go of it, without ending it. */
   detach(): void;

@@ -51,7 +51,7 @@ class HostRuns implements Runs {
   constructor(private readonly options: RunsOptions) {}
 
   async start(plan: RunPlan): Promise<Run> {
-    const leaseUntil = plan.leaseMs === null ? null : bootMs() + plan.leaseMs;
+    const leaseUntil = plan.leaseMs === null ? null : (plan.leasedAt ?? bootMs()) + plan.leaseMs;
     if (!RUN.test(plan.run)) throw new RangeError(`"${plan.run}" does not name a run: use letters and digits`);
     const folder = join(this.#runsOf(plan.coordinate), plan.run);
     const logs = this.options.logs ?? LOG_LIMITS;
@@ -64,7 +64,7 @@ class HostRuns implements Runs {
       this.#own.delete(folder);
       throw error;
     }
-    return await KeptRun.take(folder, file, this.options.log);
+    return await this.#take(folder, file);
   }
 
   /** The folder is there whole, with its plan, or it is not there. */
@@ -106,7 +106,12 @@ class HostRuns implements Runs {
     forbidKeeper(folder);
     if (file === null || readJson<KeeperFile>(folder, FILES.keeper) === null) return await this.#endUnreadable(folder);
     this.#own.add(folder);
-    return await KeptRun.take(folder, file, this.options.log);
+    return await this.#take(folder, file);
+  }
+
+  /** One that was let go of can be found again. */
+  #take(folder: string, file: PlanFile): Promise<Run> {
+    return KeptRun.take(folder, file, this.options.log, () => this.#own.delete(folder));
   }
 
   /** Nobody knows what it is, so it does not run on. */

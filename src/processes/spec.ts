@@ -121,7 +121,7 @@ export const processTemplate = z.strictObject({
   claim: z.enum(['agent', 'process']).default('agent'),
   /** What becomes of it when its host may have lost its place in ZooKeeper, so that it may be started elsewhere. */
   cutoff: z.enum(['run', 'kill']).default('run'),
-  /** `roll`: a new version is healthy before the old one ends. `replace`: the old one ends first. */
+  /** `roll`: a new version is healthy before the old one ends. `replace`: the old one ends first, as with `cutoff: kill`. */
   update: z.enum(['roll', 'replace']).default('roll'),
 });
 
@@ -142,6 +142,11 @@ export const processSpec = processTemplate.extend({
 });
 
 export type ProcessSpec = Readonly<z.infer<typeof processSpec>>;
+
+/** Does it end before the next one is started? What must run in one place only never runs beside another, either. */
+export function isReplacedBy(old: ProcessSpec, next: ProcessSpec): boolean {
+  return next.update === 'replace' || old.cutoff === 'kill';
+}
 
 /** Specifications, and parts of them that instances of a service share, do not change once they are made. */
 const hashes = new WeakMap<ProcessSpec, string>();

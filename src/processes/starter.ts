@@ -5,6 +5,7 @@ import { describeEnd, type Version } from './life.ts';
 import type { Machine } from './machine.ts';
 import { Interrupted, pause, reasonOf, unlessAborted } from './pause.ts';
 import type { AssignedPorts, Ports } from './ports.ts';
+import { bootMs } from './proc.ts';
 import type { Rights } from './rights.ts';
 import type { Run, RunPlan } from './run.ts';
 import type { ProcessSpec } from './spec.ts';
@@ -210,9 +211,11 @@ export class Starter {
 
   /** The lease is looked at in the moment of the start: none is begun without it. */
   #run(kind: Kind, plan: RunPlan, spec: ProcessSpec): Promise<Run> {
+    // Before the lease is asked for, as in a renewal.
+    const leasedAt = bootMs();
     const leaseMs = this.#rights.leaseMs(spec);
     if (leaseMs === 0) return Promise.reject(new Interrupted());
     const run = `${kind}${Date.now().toString(36)}${randomBytes(4).toString('hex')}`;
-    return this.#around.options.runs.start({ ...plan, run, leaseMs });
+    return this.#around.options.runs.start({ ...plan, run, leaseMs, leasedAt });
   }
 }

@@ -2,10 +2,11 @@
 import { Intent, type Outcome } from './intent.ts';
 import { Life, type LifeParts, lossOf, type Version } from './life.ts';
 import { Interrupted, pause, reasonOf, unlessAborted } from './pause.ts';
+import { bootMs } from './proc.ts';
 import { Rights } from './rights.ts';
 import type { Run } from './run.ts';
 import { chooseKept } from './settle.ts';
-import { type ProcessSpec, processSpec, specHash } from './spec.ts';
+import { isReplacedBy, type ProcessSpec, processSpec, specHash } from './spec.ts';
 import { Standing } from './standing.ts';
 import { isHelper, Starter, type Surroundings } from './starter.ts';
 import { Refusal, renderAll, valuesOf } from './templates.ts';
@@ -107,8 +108,10 @@ export class Supervisor {
     const runs = [...this.#lives.map(({ run }) => run), ...this.#starter.helpers];
     const leased = runs.filter(({ plan, end }) => plan.leaseMs !== null && end === null);
     const leases = leased.map((run) => {
+      // Before the lease is asked for: it does not last longer because this process stands still in between.
+      const since = bootMs();
       const ms = this.#rights.leaseMs(run.plan.source) ?? 0;
-      if (ms > 0) run.renew(ms);
+      if (ms > 0) run.renew(ms, since);
       return ms;
     });
     return leases.length === 0 ? null : Math.min(...leases);
@@ -385,9 +388,10 @@ function parsedAgain(source: ProcessSpec): ProcessSpec {
   return parsed.success ? parsed.data : source;
 }
 
-/** Neither needs what only one of them can have. */
+/** Neither needs what only one of them can have, and the old one may run twice. */
 function canRunBeside({ run, version }: Life, next: ProcessSpec): boolean {
+  if (isReplacedBy(version.spec, next)) return false;
   const used = Object.values(run.plan.ports);
   const isClash = Object.values(next.ports).some((port) => port !== null && used.includes(port));
-  return next.update === 'roll' && next.claim === version.spec.claim && !isClash;
+  return next.claim === version.spec.claim && !isClash;
 }

@@ -225,6 +225,38 @@ describe.concurrent('an agent', () => {
     await agents.until(agent.coordinate, ({ report }) => expect(report?.problems).toEqual([]), 'damaged');
   });
 
+  it('gives up the place it had before when it is given another one, as its session lives on', async () => {
+    const folder = await agents.folder();
+    const before = await agents.start(folder, { where: '3.nodee.places.oslo' });
+    await vi.waitFor(async () => expect(await sessionAt('3.nodee.places.oslo')).not.toBeNull(), WAIT);
+    const session = await sessionAt('3.nodee.places.oslo');
+    await before.agent.stop();
+    await agents.start(folder, { where: '4.nodee.places.oslo' });
+    await vi.waitFor(async () => expect(await sessionAt('4.nodee.places.oslo')).toBe(session), WAIT);
+    await vi.waitFor(async () => expect(await sessionAt('3.nodee.places.oslo')).toBeNull(), WAIT);
+    expect(await sessionAt('4.nodee.places.oslo')).toBe(session);
+  });
+
+  it('lets nobody have what its processes may still run by, when its coordinate is destroyed', async () => {
+    const started = await agents.start(await agents.folder(), { where: 'nodee.destroyed.oslo' });
+    const at = started.agent.coordinate;
+    await agents.want(at, 1, '1.web.destroyed.oslo');
+    await vi.waitFor(async () => expect(await sessionAt('1.web.destroyed.oslo')).not.toBeNull(), WAIT);
+    const first = started.ports.table;
+    // Whichever comes first, its next claim or this.
+    await vi.waitFor(async () => {
+      await agents.cloudname.session.delete(at.statusPath);
+      await agents.cloudname.destroy(at);
+    }, WAIT);
+    await vi.waitFor(() => expect(first.isClosed).toBe(true), WAIT);
+    const closedAt = performance.now();
+    await vi.waitFor(async () => expect(await sessionAt('1.web.destroyed.oslo')).toBeNull(), WAIT);
+    expect(performance.now() - closedAt).toBeGreaterThan(1_500);
+    await vi.waitFor(async () => expect(await sessionAt('1.web.destroyed.oslo')).not.toBeNull(), WAIT);
+    expect(started.ports.tables.length).toBe(2);
+    await agents.until(at, ({ report }) => expect(report?.generation).toBe(1), 'destroyed');
+  });
+
   it('claims all again after its session ended', async () => {
     const started = await agents.start(await agents.folder(), { where: 'nodee.expired.oslo' });
     const at = String(started.agent.coordinate);
@@ -234,8 +266,12 @@ describe.concurrent('an agent', () => {
     // As when the servers ended it: whoever has its credentials may do so too.
     const kept = JSON.parse(await readFile(join(started.folder, 'session.json'), 'utf8'));
     const resume = { id: BigInt(kept.id), password: Buffer.from(kept.password, 'base64') };
-    const thief = await agents.namespace.open({ resume });
-    await thief.session.close();
+    await vi.waitFor(async () => {
+      // The agent takes its session back as often as it loses it.
+      const thief = await agents.namespace.open({ resume });
+      await thief.session.close();
+      expect(await sessionAt(at)).not.toBe(session);
+    }, WAIT);
     await vi.waitFor(async () => {
       const now = await Promise.all([sessionAt(at), sessionAt('1.web.expired.oslo')]);
       expect(now[0]).not.toBeNull();

@@ -61,6 +61,22 @@ describe('instances of a service', () => {
     expect(fleet.running().size).toBe(3);
   });
 
+  it('are moved one after the other, each once the one before is healthy elsewhere', () => {
+    const fleet = settled({ web: { version: '1', instances: 3, hosts: ['a'] } });
+    fleet.apply({ web: { version: '1', instances: 3, hosts: ['b', 'c'] } });
+    let fewest = 3;
+    for (let look = 0; look < 40; look++) {
+      fleet.lead();
+      for (const host of fleet.hosts) {
+        host.read();
+        for (const coordinate of [...host.processes.keys()]) host.advance(coordinate);
+        fewest = Math.min(fewest, fleet.running().size);
+      }
+    }
+    expect(fewest).toBe(2);
+    expect([...fleet.running().values()].flat().sort()).toEqual(['b', 'b', 'c']);
+  });
+
   it('stay ended while somebody wants that', () => {
     const fleet = settled({ web: { version: '1', instances: 2 } });
     fleet.change((state) => ({ ...state, stopped: ['1.web.pay.oslo'] }));

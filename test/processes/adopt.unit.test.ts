@@ -59,7 +59,11 @@ describe('a run whose agent is killed', () => {
     expect(isRunning(run!.pid)).toBe(true);
     await vi.waitFor(() => expect(seen.lines().length).toBeGreaterThan(killedAt + 20), WAIT);
     expect(await runs.adopt()).toEqual([]);
-    expect(await run!.stop()).toMatchObject({ signal: 'SIGTERM', why: 'stopped' });
+    // Whoever lets go of it, as an agent that lost its place, may come back to it.
+    run!.detach();
+    const [again, ...others] = await runs.adopt();
+    expect([again!.pid, others]).toEqual([run!.pid, []]);
+    expect(await again!.stop()).toMatchObject({ signal: 'SIGTERM', why: 'stopped' });
     stream.destroy();
     expect(seen.lines()).toEqual(seen.lines().map((_, index) => `${index}`));
   });
@@ -154,6 +158,24 @@ describe('a run whose keeper is killed', () => {
     process.kill(keeper, 'SIGCONT');
     expect(await killed).toMatchObject({ why: 'enough' });
   });
+});
+
+describe('a keeper that hangs', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it.each(['stop', 'kill'] as const)(
+    'is killed some time after it was told to %s, and its run has an end',
+    async (how) => {
+      const run = await (await host.open()).start(shell('sleep 1000', { graceMs: 1_000 }));
+      process.kill(host.keeperOf(run), 'SIGSTOP');
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const ended = how === 'stop' ? run.stop() : run.kill('enough');
+      vi.advanceTimersByTime(60_000);
+      vi.useRealTimers();
+      expect(await ended).toMatchObject({ why: 'keeper lost' });
+      expect(isRunning(run.pid)).toBe(false);
+    },
+  );
 });
 
 describe('numbers that others have now', () => {

@@ -176,7 +176,10 @@ class Host {
     expect(report.state).not.toBe('failed');
     const running = this.world.runs.running();
     expect(running.length, 'a third run').toBeLessThan(2);
-    for (const { plan: old } of running) expect(specHash(old.source), 'twice the same').not.toBe(hash);
+    for (const { plan: old } of running) {
+      expect(specHash(old.source), 'twice the same').not.toBe(hash);
+      expect(old.source.cutoff, 'beside what must never run twice').toBe('run');
+    }
     const starts = (this.#starts.get(hash) ?? 0) + 1;
     this.#starts.set(hash, starts);
     if (['sick', 'crash'].includes(plan.command[0]!)) expect(starts, 'started too often').toBeLessThanOrEqual(MAX + 1);
@@ -187,7 +190,7 @@ class Host {
     if (!run.plan.run.startsWith('main')) return;
     const others = this.world.runs.running().filter((other) => other !== run);
     const isKnownHealthy = run.isHealthy && Date.now() - run.flippedAt > KNOWN_MS;
-    if (run.end!.why === 'stopped' && isKnownHealthy && !this.#mayEnd) {
+    if (run.end!.why === 'stopped' && isKnownHealthy && !this.#mayEnd && run.plan.source.cutoff === 'run') {
       const isAnother = others.some((other) => other.isHealthy || Date.now() - other.flippedAt <= KNOWN_MS);
       expect(isAnother, 'ended the only one that was healthy').toBe(true);
     }

@@ -108,9 +108,9 @@ describe('a program that is run', () => {
   });
 
   it('is killed for the reason given, also while it is being stopped', async () => {
-    const run = await runs.start(
-      shell(`trap '' TERM; while :; do sleep 1; done`, { coordinate: '5.server.anna.test' }),
-    );
+    const coordinate = '5.server.anna.test';
+    const run = await runs.start(shell(`trap '' TERM; echo deaf; while :; do sleep 1; done`, { coordinate }));
+    await vi.waitFor(async () => expect(await textOf(await runs.logs(coordinate, {}))).toBe('deaf\n'), WAIT);
     void run.stop(1_000_000);
     expect(await run.kill('memory is short')).toMatchObject({ signal: 'SIGKILL', why: 'memory is short' });
     expect(await run.stop()).toEqual(run.end);

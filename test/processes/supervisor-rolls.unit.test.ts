@@ -139,6 +139,7 @@ describe('a new version', () => {
 
   it.each([
     ['is to replace it', {}, { update: 'replace' }],
+    ['follows one that must never run twice', { cutoff: 'kill' }, { cutoff: 'kill' }],
     ['needs the same port', { ports: { http: 8080 } }, { ports: { http: 8080 } }],
     ['needs the port that was chosen for the old one', {}, { ports: { http: 20_000 } }],
     ['claims its coordinate by itself', {}, { claim: 'process' }],

@@ -236,6 +236,25 @@ describe('a process that must run in one place only', () => {
     expect(run!.renewals.length).toBeGreaterThan(200);
   });
 
+  it('gains nothing when its agent stands still while it renews the lease', async () => {
+    await runFirst(once());
+    const [run] = world.runs.running();
+    world.stillMs = 100;
+    const before = run!.renewals.length;
+    await pass(300);
+    world.stillMs = 0;
+    const ages = run!.renewalAges.slice(before);
+    expect(ages.length).toBeGreaterThan(0);
+    expect(Math.min(...ages)).toBeGreaterThan(50);
+  });
+
+  it('begins with what was left of the lease when it was asked for', async () => {
+    world.stillMs = 100;
+    await runFirst(once());
+    world.stillMs = 0;
+    expect(world.runs.running()[0]!.leaseAgeMs).toBeGreaterThan(50);
+  });
+
   it('has a short lease renewed more often', async () => {
     world.leaseMs = 300;
     await runFirst(once());

@@ -26,7 +26,7 @@ export interface Started {
 export class Agents {
   readonly #folders: string[] = [];
   readonly #agents: Agent[] = [];
-  readonly #led = new Set<string>();
+  readonly #led = new Map<string, Promise<void>>();
 
   private constructor(
     readonly namespace: Namespace,
@@ -63,14 +63,17 @@ export class Agents {
     return { folder, agent, ports };
   }
 
-  /** So that none of the agents does: what is wanted of them is said by tests. */
+  /** Instead of one of the agents, which would take back what the test says is wanted of them. */
   async #lead(where: string): Promise<void> {
-    const [cell, user] = where.split('.').toReversed();
-    const coordinate = fleetCoordinate({ user: user!, cell: cell! });
-    if (this.#led.has(String(coordinate))) return;
-    this.#led.add(String(coordinate));
-    await this.cloudname.ensure(coordinate);
-    await this.cloudname.claim(coordinate).held(WAIT.timeout);
+    const [cell, user] = where.split('.').toReversed() as [string, string];
+    const lead = async () => {
+      const fleet = fleetCoordinate({ user, cell });
+      await this.cloudname.ensure(fleet);
+      await this.cloudname.claim(fleet).held(WAIT.timeout);
+    };
+    const led = this.#led.get(user) ?? lead();
+    this.#led.set(user, led);
+    await led;
   }
 
   /** Writes what is wanted, with processes of these coordinates. */
@@ -101,6 +104,6 @@ export class Agents {
   async close(): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.stop()));
     await this.namespace.close();
-    await Promise.all(this.#folders.map((folder) => rm(folder, { recursive: true, force: true })));
+    await Promise.all(this.#folders.map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 5 })));
   }
 }

@@ -79,11 +79,15 @@ export class AgentOnHost {
     }
   }
 
+  get isAlive(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** Resolves when it is gone; its processes run on. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    if (this.#child === null || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, 'exit');
-    this.#child.kill(signal);
+    if (!this.isAlive) return;
+    const ended = once(this.#child!, 'exit');
+    this.#child!.kill(signal);
     await ended;
   }
 

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { ArtifactError, type ArtifactErrorCode } from '../../../src/artifacts/artifact.ts';
 import { openTable } from '../../../src/processes/host-table.ts';
 import type { Machine } from '../../../src/processes/machine.ts';
+import { bootMs } from '../../../src/processes/proc.ts';
 import type { Run, RunEnd, RunPlan, Runs, RunUsage } from '../../../src/processes/run.ts';
 import { type ProcessSpec, processSpec } from '../../../src/processes/spec.ts';
 import type { ProcessTable } from '../../../src/processes/table.ts';
@@ -41,6 +42,10 @@ export class FakeRun implements Run {
   usageNow: RunUsage | null = { memoryBytes: 10 * MIB, cpuMs: 0, memoryKills: 0 };
   /** For how long it was renewed, each time. */
   readonly renewals: number[] = [];
+  /** And how long ago that had begun, ms. */
+  readonly renewalAges: number[] = [];
+  /** How long ago its first lease had begun, when it was started. */
+  readonly leaseAgeMs: number;
   readonly #onEnd: (run: FakeRun) => void;
   readonly #program: Program;
   #resolve!: (end: RunEnd) => void;
@@ -52,6 +57,7 @@ export class FakeRun implements Run {
     onEnd: (run: FakeRun) => void,
   ) {
     this.#onEnd = onEnd;
+    this.leaseAgeMs = bootMs() - (plan.leasedAt ?? bootMs());
     this.#program = PROGRAMS[plan.command[0]!]!;
     this.isHealthy = this.#program.isHealthy;
     this.ended = new Promise((resolve) => {
@@ -84,8 +90,9 @@ export class FakeRun implements Run {
     return this.ended;
   }
 
-  renew(ms: number): void {
+  renew(ms: number, since = bootMs()): void {
     this.renewals.push(ms);
+    this.renewalAges.push(bootMs() - since);
     if (this.end === null) this.#limit(ms);
   }
 
@@ -200,6 +207,8 @@ class FakeAnnouncement implements Announcement {
 export class World {
   readonly runs = new FakeRuns();
   leaseMs = 5_000;
+  /** The process stands still for so long, after it knows of its lease. */
+  stillMs = 0;
   claimMs = 5_000;
   availableBytes = 8_192 * MIB;
   reserveBytes = 512 * MIB;
@@ -231,7 +240,7 @@ export class World {
       {
         runs: this.runs,
         artifacts: { hold: (ref) => this.#hold(ref.id) },
-        lease: { heldForMs: () => this.leaseMs },
+        lease: { heldForMs: () => this.#heldForMs() },
         announce: (coordinate) => this.#announce(coordinate),
         ...{ host: 'host-1', zookeeper: 'zoo:2181', ports: this.ports, mayRunAsRoot: this.mayRunAsRoot },
         memoryReserveBytes: this.reserveBytes,
@@ -243,6 +252,12 @@ export class World {
 
   announcement(coordinate = COORDINATE): FakeAnnouncement {
     return this.announcements.get(coordinate)!.at(-1)!;
+  }
+
+  #heldForMs(): number {
+    const ms = this.leaseMs;
+    if (this.stillMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.stillMs);
+    return ms;
   }
 
   async #hold(id: string) {
