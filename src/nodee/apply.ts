@@ -172,7 +172,7 @@ async function applyFile(fleet: KeptFleet, file: FleetFile, flags: Flags): Promi
     if (!(await isAgreed(flags))) return EXIT.refused;
     await writeAgreed(fleet, next, version);
   }
-  return flags.wait ? fleet.follow(flags.timeout!, Object.keys(file.services)) : EXIT.ok;
+  return flags.wait ? fleet.follow(flags.timeout!, state.generation + (isSame ? 0 : 1)) : EXIT.ok;
 }
 
 /** What was agreed upon is written over nothing else. */
@@ -211,7 +211,7 @@ async function alter(fleet: KeptFleet, alteration: Alteration, flags: Flags): Pr
     try {
       await fleet.write(next, version);
       show(changes, flags);
-      return flags.wait ? await fleet.follow(flags.timeout!, []) : EXIT.ok;
+      return flags.wait ? await fleet.follow(flags.timeout!, state.generation + 1) : EXIT.ok;
     } catch (error) {
       if (!isCloudnameError(error, 'config_conflict') || tries === TRIES_MAX) throw error;
     }
@@ -266,17 +266,17 @@ class KeptFleet {
     return viewsOf(await seeHosts(this.cloudname, this.name));
   }
 
-  /** Tells what is still to be done each time that it changes. Answers the exit code. */
-  async follow(seconds: number, services: readonly string[]): Promise<number> {
+  /** Tells what is still to be done each time that it changes. Answers the exit code: of what failed since `generation`. */
+  async follow(seconds: number, generation: number): Promise<number> {
     const end = performance.now() + seconds * 1000;
     const told = new Map<string, string>();
     for (;;) {
       const { state } = await this.read();
       const { pending } = nextStep(state, this.name, await this.hosts());
-      const failures = services.filter((service) => state.outcomes[service] !== undefined);
+      const failures = Object.keys(state.outcomes).filter((name) => state.outcomes[name]!.generation >= generation);
       tellChanges(pending, told);
       // Until the leader has seen it, too, the next change would go back to before this one.
-      const isSeen = services.every((service) => state.previous[service] === undefined);
+      const isSeen = Object.keys(state.previous).length === 0;
       if (
         (pending.size === 0 && isSeen) ||
         (failures.length > 0 && this.#isOnlyFailed(state, pending.keys(), failures))
@@ -300,7 +300,7 @@ class KeptFleet {
   #conclude({ outcomes }: FleetState, failures: readonly string[]): number {
     for (const service of failures) {
       const { result, why } = outcomes[service]!;
-      const text = result === 'failed' ? 'could not be brought up' : 'was rolled back to what it was before';
+      const text = result === 'failed' ? 'is not as wanted' : 'was rolled back to what it was before';
       const [coordinate] = why.split(':', 1);
       tell(`${service} ${text}: ${why}`);
       tell(`  What it wrote: kvitt nodee logs ${coordinate} -n 20`);

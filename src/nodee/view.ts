@@ -142,7 +142,7 @@ function notesOf({ fleet, hosts, processes }: FleetView): string[] {
     ...messages,
     ...unplaced.map(([coordinate, why]) => `* ${coordinate}: ${why}`),
     ...Object.entries(fleet?.outcomes ?? {}).map(([service, { result, why, at }]) => {
-      const what = result === 'failed' ? 'could not be brought up' : 'was rolled back';
+      const what = result === 'failed' ? 'is not as wanted' : 'was rolled back';
       return `${service} ${what} at ${at}: ${why}`;
     }),
   ];

@@ -135,7 +135,7 @@ describe('a fleet that is applied', () => {
   it('that cannot be brought up at all is said to have failed', async () => {
     await lead();
     expect(await apply('broken', 1, '--yes')).toBe(1);
-    expect(said).toContain('web could not be brought up: 0.web.pay.test: it is not healthy');
+    expect(said).toContain('web is not as wanted: 0.web.pay.test: it is not healthy');
   });
 
   it('is not written over what somebody else applied meanwhile, and drains no host that there is not', async () => {
@@ -178,6 +178,14 @@ describe('a fleet that is applied', () => {
     expect(await tool('roll', '0.web.pay.test', '2.web.pay.test'), said).toBe(0);
     expect(await tool('undrain', 'bob'), said).toBe(0);
     await expect(tool('stop', '7.web.pay.test')).rejects.toThrow('the fleet has no 7.web.pay.test');
+  });
+
+  it('of which a process that was rolled is refused says so at once', async () => {
+    await lead();
+    await apply('1', 3, '--yes');
+    for (const agent of agents) agent.refuses = () => true;
+    expect(await tool('roll', '0.web.pay.test')).toBe(1);
+    expect(said).toContain('web is not as wanted: 0.web.pay.test: it is not healthy');
   });
 
   it('is not done in time when nobody leads it, and the command says so', async () => {

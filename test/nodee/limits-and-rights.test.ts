@@ -155,7 +155,7 @@ describe('an agent that is operated', { timeout: STARTED_MS_MAX }, () => {
   it.runIf(isRoot)('runs nothing as root, nor for nobody in particular', async () => {
     for (const user of ['root', null]) {
       const { code, stderr } = await apply({ mighty: { artifact, user } });
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/mighty could not be brought up: .*root/)]);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/mighty is not as wanted: .*root/)]);
     }
   });
 

@@ -22,7 +22,7 @@ const SETTLED_MS = 8_000;
 const LONG_MS = 7_000;
 const DESTROY_TRIES = 200;
 const PROBE_MS = 100;
-const PROBE_MS_MAX = 5_000;
+const PROBE_MS_MAX = 30_000;
 /** Says who it is, again and again; the kernel puts what is appended into one order. */
 const SOLO = `import { appendFileSync } from 'node:fs';
 const [, , file, host] = process.argv;
@@ -124,7 +124,8 @@ export class ChaosHosts {
     this.#version += 1;
     const common = { artifact: this.#ref, hosts, restart: { backoff: '200ms', max: 1_000 }, grace: '2s' };
     const env = { [MARK]: this.mark, VERSION: String(this.#version) };
-    const health = { port: 'http', http: '/', every: '300ms', timeout: '1s', startup: '10s', failures: 3 };
+    // A machine that stands still makes nobody ill.
+    const health = { port: 'http', http: '/', every: '300ms', timeout: '10s', startup: '10s', failures: 10 };
     return {
       solo: {
         ...common,

@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 import { until } from '../../cloudname/support/namespace.ts';
 import type { Network } from '../../faults/support/network.ts';
 
-const COMMAND_MS_MAX = 150_000;
-const STARTED_MS_MAX = 30_000;
+const COMMAND_MS_MAX = 240_000;
+const STARTED_MS_MAX = 60_000;
 const LOG_CHARACTERS_SHOWN = 3_000;
 
 export interface Nodee {

@@ -7,11 +7,10 @@ import { ENDPOINT, type HostReport, hostDesired } from '../../../src/nodee/types
 import { type ProcessSpec, specHash } from '../../../src/processes/spec.ts';
 import type { ProcessReport } from '../../../src/processes/types.ts';
 
-/** An artifact of this version is refused. */
-const BROKEN = ':broken';
-
 export class PaperAgent {
   readonly coordinate: Coordinate;
+  /** What it refuses: an artifact of this version, unless it is told otherwise. */
+  refuses = (spec: ProcessSpec): boolean => spec.artifact.id.endsWith(':broken');
   #claim!: Claim;
   #stopWatching: () => void = () => undefined;
   #running: ProcessReport[] = [];
@@ -52,7 +51,7 @@ export class PaperAgent {
 
   #next(spec: ProcessSpec): ProcessReport {
     const before = this.#running.find(({ coordinate }) => coordinate === spec.coordinate);
-    const isRefused = spec.artifact.id.endsWith(BROKEN);
+    const isRefused = this.refuses(spec);
     const runs = isRefused ? (before?.spec ?? null) : specHash(spec);
     const state = !spec.run ? 'stopped' : runs === null ? 'failed' : 'running';
     return {
