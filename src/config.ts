@@ -4,6 +4,7 @@ import { Cron } from 'croner';
 import { z } from 'zod';
 import { Coordinate, parseServiceName } from './cloudname/coordinate.ts';
 import { isApiKey } from './http/auth.ts';
+import { BYTE_UNITS, quantityOf } from './processes/units.ts';
 import { parseConnectString } from './zookeeper/connect-string.ts';
 
 /** Settings that hold a secret: hidden when printed, and also read from the file that `<NAME>_FILE` names. */
@@ -181,7 +182,6 @@ function parseObject(text: string): Record<string, unknown> {
 }
 
 const WRONG_AGENT = 'must be nodee.user.cell for the first free instance, or instance.nodee.user.cell';
-const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 const needed = (what: string) => z.string({ error: `must be set: ${what}` });
 
 const nodee = z.object({
@@ -217,10 +217,7 @@ const nodee = z.object({
   NODEE_MEMORY_RESERVE: z
     .string()
     .regex(/^\d{1,15}(KiB|MiB|GiB)?$/, 'must be a number of bytes, or such as 256MiB')
-    .transform((text) => {
-      const [, count, unit = ''] = /^(\d+)(\w+)?$/.exec(text)!;
-      return Number(count) * UNITS[unit]!;
-    })
+    .transform((text) => quantityOf(text, BYTE_UNITS))
     .refine(Number.isSafeInteger, 'is too large')
     .optional(),
   NODEE_ARTIFACTS_KEEP: whole(0, 1_000).default(3),

@@ -158,14 +158,19 @@ function isEqual(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-async function applyFile(fleet: KeptFleet, file: FleetFile, flags: Flags): Promise<number> {
+/** What the fleet is, would be, and what that changes. @throws Error when ZooKeeper or a host could not hold it */
+async function propose(fleet: KeptFleet, alteration: Alteration) {
   const { state, version } = await fleet.read();
-  const next = described(state, file);
   const hosts = await fleet.hosts();
-  const changes = planOf(next, fleet.name, hosts);
-  const isSame = isEqual(next, state);
+  const next = alteration(state, fleet.name, hosts);
   const problem = problemOfSize(next, fleet.name, hosts);
   if (problem !== null) throw new Error(`Nothing was changed: ${problem}`);
+  return { state, version, next, changes: planOf(next, fleet.name, hosts) };
+}
+
+async function applyFile(fleet: KeptFleet, file: FleetFile, flags: Flags): Promise<number> {
+  const { state, version, next, changes } = await propose(fleet, (present) => described(present, file));
+  const isSame = isEqual(next, state);
   show(changes, flags);
   if (flags.dryRun) return changes.length === 0 ? EXIT.ok : EXIT.refused;
   if (!isSame) {
@@ -202,12 +207,7 @@ async function isAgreed({ yes }: Flags): Promise<boolean> {
 
 async function alter(fleet: KeptFleet, alteration: Alteration, flags: Flags): Promise<number> {
   for (let tries = 1; ; tries++) {
-    const { state, version } = await fleet.read();
-    const hosts = await fleet.hosts();
-    const next = alteration(state, fleet.name, hosts);
-    const changes = planOf(next, fleet.name, hosts);
-    const problem = problemOfSize(next, fleet.name, hosts);
-    if (problem !== null) throw new Error(`Nothing was changed: ${problem}`);
+    const { state, version, next, changes } = await propose(fleet, alteration);
     try {
       await fleet.write(next, version);
       show(changes, flags);

@@ -2,9 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { artifactRef } from '../artifacts/artifact.ts';
-
-const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
-const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
+import { BYTE_UNITS, quantityOf, SECOND_UNITS } from './units.ts';
 
 const BYTES = 'must be a number of bytes, or such as 256MiB or 1.5GiB';
 const DURATION = 'must be a number of seconds, or such as 500ms, 30s or 5m';
@@ -12,22 +10,14 @@ const DURATION = 'must be a number of seconds, or such as 500ms, 30s or 5m';
 /** A count of bytes, or a text such as 256MiB. */
 const bytes = z
   .union([z.number().int().positive(), z.string().regex(/^\d{1,9}(\.\d{1,3})?(KiB|MiB|GiB|TiB)$/, BYTES)], BYTES)
-  .transform((value) => {
-    if (typeof value === 'number') return value;
-    const [, count, unit] = /^([\d.]+)(\w+)$/.exec(value)!;
-    return Math.round(Number(count) * UNITS[unit!]!);
-  })
+  .transform((value) => (typeof value === 'number' ? value : Math.round(quantityOf(value, BYTE_UNITS))))
   .refine(Number.isSafeInteger, 'is too large');
 
 /** Seconds, or a text such as 500ms, 30s, 5m, 1h. */
 export const seconds = (min: number, max: number) =>
   z
     .union([z.number(), z.string().regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h)$/, DURATION)], DURATION)
-    .transform((value) => {
-      if (typeof value === 'number') return value;
-      const [, count, unit] = /^([\d.]+)(\w+)$/.exec(value)!;
-      return Number(count) * SECONDS[unit!]!;
-    })
+    .transform((value) => (typeof value === 'number' ? value : quantityOf(value, SECOND_UNITS)))
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max} seconds`);
 
 /** Without a NUL, which no program can be given. */
