@@ -19,6 +19,9 @@ export const OPCODE = {
   closeSession: -11,
 } as const;
 
+/** Of requests that change nothing: to ask them twice is to ask them once. */
+export const READS: ReadonlySet<number> = new Set([OPCODE.exists, OPCODE.getData, OPCODE.getAcl, OPCODE.getChildren2]);
+
 /** Answers with these numbers belong to no request that was numbered. */
 export const XID = { notification: -1, ping: -2, auth: -4 } as const;
 

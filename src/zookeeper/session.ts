@@ -19,6 +19,7 @@ import {
   multi,
   OPCODE,
   OPEN_ACL,
+  READS,
   type Request,
   remove,
   type Stat,
@@ -83,8 +84,9 @@ interface RequestOptions {
  * lost. When the servers have ended the session, a new one is begun.
  *
  * A connection counts as lost when a heartbeat is not answered within a quarter of the session's time; a silent network
- * is noticed as well as a closed one. Requests wait for a connection for a bounded time. A request that was sent and
- * not answered is rejected with `outcomeUnknown`, and never sent again by itself.
+ * is noticed as well as a closed one. Requests wait for a connection for a bounded time. What only reads is sent again
+ * over the next connection, within that time, when it was not answered. A request that may have changed something is
+ * rejected with `outcomeUnknown` then, and never sent again by itself.
  *
  * @throws TypeError when the connect string is wrong
  */
@@ -249,7 +251,17 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   async #request<T>(request: Request<T>, options: RequestOptions = {}, watch: Watch | null = null): Promise<T> {
-    return this.#submit((connection) => connection.request(request, this.#whenAnswered(request, watch)), options);
+    const send = (connection: Connection) => connection.request(request, this.#whenAnswered(request, watch));
+    const deadline = performance.now() + this.#options.requestMs;
+    for (;;) {
+      const leftMs = deadline - performance.now();
+      try {
+        return await this.#submit(send, options, Math.max(0, leftMs));
+      } catch (error) {
+        const wasSent = isZooKeeperError(error, 'connection_loss') && error.outcomeUnknown;
+        if (!wasSent || !READS.has(request.opcode) || leftMs <= 0) throw error;
+      }
+    }
   }
 
   /** Registers a watch when its answer is read, so that no notification can come before. */

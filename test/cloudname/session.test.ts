@@ -1,4 +1,5 @@
 /** What a session outlives, and how it ends. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -38,6 +39,73 @@ async function slowWay(to: string, openMs: number): Promise<string> {
   onTestFinished(() => void server.close());
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
+
+/** A way to a server that breaks at the next answer after `breaks.next` was set: it was asked, and says nothing. */
+async function breakingWay(to: string, breaks: { next: boolean }): Promise<string> {
+  const [host, port] = to.split(':');
+  const server = createServer((socket) => {
+    const onward = connect({ host: host!, port: Number(port) });
+    for (const [one, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      one.on('error', () => undefined).on('close', () => other.destroy());
+    }
+    socket.pipe(onward);
+    onward.on('data', (answer) => {
+      if (breaks.next) onward.destroy();
+      else socket.write(answer);
+      breaks.next = false;
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('what only reads is asked again when its connection breaks, and what writes is not', async () => {
+  const breaks = { next: false };
+  const session = open(await breakingWay(inject('zookeeperConnect'), breaks), LONG_SESSION_MS);
+  await session.ready(40_000);
+  const path = `/broken-${randomUUID()}`;
+  breaks.next = true;
+  await expect(session.create(path, Buffer.from('1'))).rejects.toMatchObject({
+    code: 'connection_loss',
+    outcomeUnknown: true,
+  });
+  const reads: (() => Promise<unknown>)[] = [
+    () => session.exists(path),
+    () => session.getData(path),
+    () => session.getChildren(path),
+    () => session.getAcl(path),
+  ];
+  let lost = 0;
+  session.on('disconnected', () => lost++);
+  for (const read of reads) {
+    await session.ready();
+    breaks.next = true;
+    await expect(read()).resolves.not.toBeNull();
+  }
+  expect(lost).toBeGreaterThanOrEqual(reads.length);
+  await session.ready();
+  breaks.next = true;
+  await expect(session.setData(path, Buffer.from('2'))).rejects.toMatchObject({ outcomeUnknown: true });
+  await expect(session.getData(path)).resolves.toMatchObject({ data: Buffer.from('2'), stat: { version: 1 } });
+});
+
+test('what is asked in vain over connections that break again and again is given up in its time', async () => {
+  const breaks = { next: false };
+  const way = await breakingWay(inject('zookeeperConnect'), breaks);
+  const session = new Session({ connect: way, sessionMs: LONG_SESSION_MS, requestMs: 2_000 });
+  onTestFinished(() => session.close());
+  await session.ready(40_000);
+  breaks.next = true;
+  session.on('connected', () => {
+    breaks.next = true;
+  });
+  await expect(session.getChildren('/')).rejects.toMatchObject({ code: 'connection_loss' });
+});
 
 test('a session ends, and another one begins, when its servers have lost all they knew', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'zookeeper-data-'));

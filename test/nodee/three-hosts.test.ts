@@ -81,7 +81,7 @@ describe.runIf(canInjectAll)('three hosts that run the payment service', { timeo
     agents = HOSTS.map((host) => new AgentOnHost(tool, network, host));
     await Promise.all(agents.map((agent) => agent.start()));
     load = await LiveLoad.over(set.uri, 'fleet', CALLERS);
-    cloudname = await Cloudname.connect({ connect, sessionMs: SESSION_MS });
+    cloudname = await Cloudname.connect({ connect, sessionMs: SESSION_MS, requestMs: MOVED_MS_MAX });
     taker = new ResolvedTaker(cloudname, 'kvitt.pay.test', apiKey);
     await packAll();
   }, TEST_MS_MAX);
