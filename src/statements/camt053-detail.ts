@@ -29,21 +29,21 @@ export interface Detail {
   readonly group: XmlNode;
 }
 
+/** After the payer's own. */
+const REFERENCES = ['TxId', 'InstrId', 'UETR', 'ChqNb', 'PmtInfId', 'AcctSvcrRef'];
+
 export function detailOf(node: XmlNode, group: XmlNode): Detail {
   const refs = node.child('Refs');
   const remittance = node.child('RmtInf');
   const structured = remittance?.all('Strd') ?? [];
+  const candidates = [refs?.textAt('EndToEndId') ?? null];
+  for (const part of structured) candidates.push(part.textAt('CdtrRefInf', 'Ref'));
+  if (refs !== null) for (const name of REFERENCES) candidates.push(refs.textAt(name));
   return {
     line: node.line,
-    amounts: [node.child('Amt'), node.at('AmtDtls', 'TxAmt', 'Amt'), node.at('AmtDtls', 'InstdAmt', 'Amt')]
-      .filter((amount) => amount !== null)
-      .map(moneyOf),
+    amounts: amountsOf(node),
     direction: node.child('CdtDbtInd') === null ? null : directionOf(node),
-    references: referencesOf([
-      refs?.textAt('EndToEndId') ?? null,
-      ...structured.map((part) => part.textAt('CdtrRefInf', 'Ref')),
-      ...['TxId', 'InstrId', 'UETR', 'ChqNb', 'PmtInfId', 'AcctSvcrRef'].map((name) => refs?.textAt(name) ?? null),
-    ]),
+    references: referencesOf(candidates),
     mandate: refs?.textAt('MndtId') ?? null,
     id: optionalReference(refs?.textAt('AcctSvcrRef') ?? null),
     remittance: [
@@ -56,6 +56,18 @@ export function detailOf(node: XmlNode, group: XmlNode): Detail {
     chargesNodes: node.all('Chrgs'),
     group,
   };
+}
+
+function amountsOf(node: XmlNode): Money[] {
+  const amounts: Money[] = [];
+  const own = node.child('Amt');
+  if (own !== null) amounts.push(moneyOf(own));
+  const details = node.child('AmtDtls');
+  for (const name of ['TxAmt', 'InstdAmt']) {
+    const amount = details?.at(name, 'Amt') ?? null;
+    if (amount !== null) amounts.push(moneyOf(amount));
+  }
+  return amounts;
 }
 
 /** Of a party, which has a layer more (`Pty`) since version 08. */

@@ -3,7 +3,10 @@ const NONE: readonly XmlNode[] = [];
 /** An element of a camt.053 file with what is in it. Only small parts of a file are ever held like this. */
 export class XmlNode {
   text = '';
-  #children: XmlNode[] | null = null;
+  // A list that is linked takes half the memory of arrays, and there are some twenty elements a line.
+  #first: XmlNode | null = null;
+  #last: XmlNode | null = null;
+  #next: XmlNode | null = null;
 
   constructor(
     /** Without a prefix. */
@@ -14,23 +17,25 @@ export class XmlNode {
     readonly currency: string | null,
   ) {}
 
-  get children(): readonly XmlNode[] {
-    return this.#children ?? NONE;
-  }
-
+  /** @param child One that is in no other element. */
   add(child: XmlNode): void {
-    if (this.#children === null) this.#children = [child];
-    else this.#children.push(child);
+    if (this.#last === null) this.#first = child;
+    else this.#last.#next = child;
+    this.#last = child;
   }
 
   /** The first child of this name. */
   child(name: string): XmlNode | null {
-    if (this.#children !== null) for (const child of this.#children) if (child.name === name) return child;
+    for (let child = this.#first; child !== null; child = child.#next) if (child.name === name) return child;
     return null;
   }
 
   all(name: string): readonly XmlNode[] {
-    return this.child(name) === null ? NONE : this.children.filter((child) => child.name === name);
+    let child = this.child(name);
+    if (child === null) return NONE;
+    const found: XmlNode[] = [];
+    for (; child !== null; child = child.#next) if (child.name === name) found.push(child);
+    return found;
   }
 
   /** The first element at a path of names below this one. */

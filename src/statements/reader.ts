@@ -12,8 +12,8 @@ import type { StatementLine, StatementReader } from './types.ts';
 export { detectFormat, STATEMENT_FORMATS, type StatementFormat } from './detect.ts';
 export type { StatementLimits } from './limits.ts';
 
-/** A batch is taken as soon as so many lines wait, and has at most twice as many. */
-const BATCH_MIN = 500;
+/** A batch is taken as soon as so many lines wait: more of them would outlive young generations, and be copied in each. */
+const BATCH_MIN = 100;
 const BATCH_MAX = 1_000;
 
 export interface StatementOptions {
