@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FILES, type KeeperFile, readJson } from '../../src/processes/keeper-files.ts';
+import { type FromKeeper, hear } from '../../src/processes/keeper-link.ts';
 import { statOf } from '../../src/processes/proc.ts';
+import type { Run } from '../../src/processes/run.ts';
 import {
   agent,
   collect,
@@ -253,5 +256,57 @@ describe('a folder that is half written', () => {
     expect(error).toHaveBeenCalledOnce();
     expect(isRunning(run.pid)).toBe(false);
     expect(existsSync(host.runFolder(run))).toBe(false);
+  });
+});
+
+describe('a run whose keeper is of another version of the agent', () => {
+  /** The keeper of a run as a later version may have it: it says more, and writes more, than this one knows. */
+  async function newer(run: Run): Promise<Server> {
+    const folder = host.runFolder(run);
+    for (const name of [FILES.plan, FILES.keeper]) {
+      const file = readJson<object>(folder, name)!;
+      writeFileSync(join(folder, name), JSON.stringify({ ...file, protocol: 2, scheduler: { class: 'batch' } }));
+    }
+    const [socket, behind] = [join(folder, FILES.socket), join(folder, 'behind')];
+    renameSync(socket, behind);
+    const server = createServer((agent) => {
+      const keeper = connect(behind);
+      keeper.on('error', () => agent.destroy()).on('close', () => agent.end());
+      agent.on('error', () => keeper.destroy()).on('close', () => keeper.destroy());
+      agent.pipe(keeper);
+      hear<FromKeeper>(keeper, (message) => {
+        agent.write('{"type":"pressure","some":0.3}\n');
+        const as = message.type === 'hello' ? { ...message, protocol: 2, features: ['pressure'] } : message;
+        agent.write(`${JSON.stringify({ ...as, host: { cores: 2 } })}\n`);
+      });
+    });
+    server.listen(socket);
+    await once(server, 'listening');
+    return server;
+  }
+
+  it('is adopted, and stopped', async () => {
+    const run = await (await host.open()).start(shell('sleep 1000', { limits: { files: 200 } }));
+    run.detach();
+    const server = await newer(run);
+    const { found } = await adopted();
+    expect(found.map(({ pid, limits, end }) => ({ pid, limits, end }))).toEqual([
+      { pid: run.pid, limits: { files: 'rlimit' }, end: null },
+    ]);
+    expect(await found[0]!.stop()).toMatchObject({ signal: 'SIGTERM', why: 'stopped' });
+    expect(isRunning(run.pid)).toBe(false);
+    server.close();
+  });
+
+  it('has ended meanwhile, and how is read from what that keeper wrote', async () => {
+    const run = await (await host.open()).start(shell('exit 7'));
+    expect(await run.ended).toMatchObject({ code: 7 });
+    const folder = host.runFolder(run);
+    for (const name of [FILES.plan, FILES.keeper, FILES.end]) {
+      const file = readJson<object>(folder, name)!;
+      writeFileSync(join(folder, name), JSON.stringify({ ...file, protocol: 2, scheduler: null }));
+    }
+    run.detach();
+    expect((await adopted()).found[0]!.end).toMatchObject({ code: 7, why: null });
   });
 });
