@@ -13,6 +13,7 @@ const VERSION_MIN = 2;
 const VERSION_MAX = 13;
 const ACCEPTED = `camt.053.001.02 to camt.053.001.${VERSION_MAX} are read`;
 
+const AMOUNT = 'Amt';
 const SPACE = 0x20;
 const DEPTH_MAX = 64;
 /** Of one transaction, or of an entry without its transactions; real ones have tens. */
@@ -138,7 +139,9 @@ export class Camt053Parser implements FormatParser {
     if (++this.#nodesOfPart > NODES_MAX) {
       throw tooLarge(`more than ${NODES_MAX} elements in one entry or transaction`, this.#xml.line);
     }
-    const node = new XmlNode(name, this.#xml.line, tag.attributes.Ccy ?? null);
+    // A look into the attributes takes its time, and one kind of element alone has one that is read.
+    const currency = name === AMOUNT ? (tag.attributes.Ccy ?? null) : null;
+    const node = new XmlNode(name, this.#xml.line, currency);
     this.#nodes.push(node);
     this.#node = node;
   }

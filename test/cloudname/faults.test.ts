@@ -427,7 +427,7 @@ describe.runIf(canInjectAll)('with a network that is cut', () => {
   const MEMBERS = ['member-0', 'member-1', 'member-2'];
   const OWNER = 'owner';
   /** Members wait for each other for longer than a session lasts. */
-  const SYNC_MS_MAX = 4 * SESSION_MS;
+  const SYNC_MS_MAX = 8 * SESSION_MS;
   let network: Network;
   let ensemble: SpreadEnsemble;
 
