@@ -4,16 +4,14 @@
  */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { setFlagsFromString } from 'node:v8';
 import { parse } from 'csv-parse';
+import { keepHeapSmall } from '../../dist/src/commands/heap.js';
 import { Comparison } from '../../dist/src/matching/comparison.js';
 import { DEFAULT_CSV_MAPPING } from '../../dist/src/statements/mapping.js';
 import { statementReader } from '../../dist/src/statements/reader.js';
 
 const [side, format, statement, items, firstDay, days] = process.argv.slice(2);
-// As the command does it.
-setFlagsFromString('--heap-growing-percent=30');
-setFlagsFromString('--semi-space-growth-factor=1');
+keepHeapSmall();
 
 /** Of a noisy statement some lines bear no reference. */
 const mapping = format === 'csv' ? { ...DEFAULT_CSV_MAPPING, referenceRequired: false } : undefined;

@@ -17,6 +17,7 @@ import { type VerifyProgress, verify, verifyIncrement } from '../verification/ve
 import { createBalancesFollower, createPaymentsFollower } from '../wiring/followers.ts';
 import { createEngine } from '../wiring/ledger.ts';
 import { connectStorage } from '../wiring/storage.ts';
+import { keepHeapSmall } from './heap.ts';
 import { EXIT, endProgress, type Output, print, progress, wholeNumber } from './output.ts';
 import { withStorage } from './with-storage.ts';
 
@@ -59,6 +60,7 @@ export function addLedger(program: Command): void {
 }
 
 async function runVerify({ incremental, ...options }: Output & { incremental?: boolean }): Promise<void> {
+  keepHeapSmall();
   await withStorage(async ({ db }) => {
     const memory = new MongoVerifications(db);
     const audit = new MongoAudit(db);

@@ -6,7 +6,6 @@ import type { VerifyProgress } from '../verification/verify.ts';
 /** 0: all is well. 1: something is broken or differs. 2: it could not run. */
 export const EXIT = { ok: 0, broken: 1, unusable: 2 } as const;
 const PROGRESS_MS = 200;
-export const HEAP_GROWING_PERCENT = 30;
 
 export interface Output {
   readonly json?: boolean;

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { actor } from '../actor.ts';
@@ -16,7 +15,8 @@ import { table } from '../resources/text.ts';
 import { Closers } from '../wiring/closers.ts';
 import { createEngine, createPayments } from '../wiring/ledger.ts';
 import { createReconciliation } from '../wiring/reconciliation.ts';
-import { endProgress, HEAP_GROWING_PERCENT, print, progress } from './output.ts';
+import { keepHeapSmall } from './heap.ts';
+import { endProgress, print, progress } from './output.ts';
 import { withStorage } from './with-storage.ts';
 
 export function addReconciling(program: Command): void {
@@ -28,9 +28,7 @@ export function addReconciling(program: Command): void {
 const reconciling: ReconcilingParts = {
   withParts: (run) =>
     withStorage(async ({ db }, config, log) => {
-      // The columns of a comparison stand beside the heap, which is to stay as small as it can.
-      setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
-      setFlagsFromString('--semi-space-growth-factor=1');
+      keepHeapSmall();
       const closers = new Closers();
       // Only whoever resolves a break with a transaction needs a ledger.
       const createTransaction: Payments['createTransaction'] = (request, caller) => {

@@ -1,10 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
 import closeWithGrace from 'close-with-grace';
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
 import { createLog } from '../log.ts';
 import { type Parts, startService } from '../main.ts';
-import { HEAP_GROWING_PERCENT } from './output.ts';
+import { growHeapSlowly } from './heap.ts';
 
 export function addServing(program: Command): void {
   program
@@ -18,8 +17,7 @@ export function addServing(program: Command): void {
 }
 
 async function serve(parts: Parts): Promise<void> {
-  // A heap of which little is in use grows to several times of that before it is collected, unless told otherwise.
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
+  growHeapSlowly();
   const config = readConfig();
   const log = createLog(config.LOG_LEVEL);
   const service = await startService(config, log, parts);

@@ -26,8 +26,9 @@ import { MongoJournalQueries } from './journal-queries.ts';
 import { PAYMENTS, type PaymentDocument } from './payments-view.ts';
 import { StoredBytes } from './stored-bytes.ts';
 
-/** Documents of a thousand entries that the database sends at once: by default it is 16 MB, a few times over. */
+/** Documents that the database sends at once, of a thousand entries and of one: by default it is 16 MB, a few times over. */
 const BATCH = 16;
+const ROWS = 1_000;
 
 /** What of a row is compared with the journal. */
 const ROW = {
@@ -81,7 +82,7 @@ export class MongoAudit implements AuditPort, EarlierPort {
   }
 
   async *accounts(): AsyncIterable<AuditedAccount> {
-    for await (const document of this.#accounts.find()) yield auditedAccount(document);
+    for await (const document of this.#accounts.find({}, { batchSize: ROWS })) yield auditedAccount(document);
   }
 
   async accountsOf(ids: readonly string[]): Promise<readonly AuditedAccount[]> {
@@ -114,7 +115,7 @@ export class MongoAudit implements AuditPort, EarlierPort {
 
   async *paymentRows(book: number, fromHeight: number, toHeight: number): AsyncIterable<PaymentRow> {
     yield* this.#payments
-      .find({ book, height: { $gte: fromHeight, $lte: toHeight } }, { projection: ROW })
+      .find({ book, height: { $gte: fromHeight, $lte: toHeight } }, { projection: ROW, batchSize: ROWS })
       .sort({ book: 1, height: 1 });
   }
 

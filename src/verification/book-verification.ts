@@ -7,7 +7,7 @@ import type { BookReplay } from './replay.ts';
 
 /** Blocks that are prepared together: so many at the most, and bytes. */
 const BATCH_BLOCKS = 1_000;
-const BATCH_BYTES = 16 << 20;
+const BATCH_BYTES = 4 << 20;
 
 type Decoded = AuditedBlock | UnreadableBlock;
 
