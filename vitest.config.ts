@@ -19,7 +19,16 @@ export default defineConfig({
     // A time limit runs out when the machine stands still, which is no defect. A failed assertion is never tried again.
     retry: { count: 1, condition: /^(Test|Hook) timed out in \d+ms/ },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/**/*.unit.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.unit.test.ts'],
+          // To load the modules anew for each of so many files takes longer than most of them. They leave nothing behind.
+          isolate: false,
+          restoreMocks: true,
+        },
+      },
       {
         extends: true,
         test: {

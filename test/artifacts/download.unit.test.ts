@@ -6,8 +6,10 @@ import { describe, expect, it, vi } from 'vitest';
 import { ArtifactError, type ArtifactRef } from '../../src/artifacts/artifact.ts';
 import { Downloads } from '../../src/artifacts/download.ts';
 import type { Source } from '../../src/artifacts/types.ts';
-import { refOf, temporaryFolder } from './support/folders.ts';
+import { refOf, temporaryFolder, useFolders } from './support/folders.ts';
 import { breaksOff, hangs, sends, serve, startOf, status } from './support/server.ts';
+
+useFolders();
 
 const CONTENT = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * index) % 251));
 const OTHER = Buffer.from(CONTENT).fill(7, 1000);

@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { refOf, temporaryFolder, treeOf } from './support/folders.ts';
+import { refOf, temporaryFolder, treeOf, useFolders } from './support/folders.ts';
 import { sends, serve } from './support/server.ts';
 
 import { ARCHIVE, expectTidy, fails, HOSTILE, NEVER, OTHER, opened, put, REF } from './support/stores.ts';
+
+useFolders();
 
 describe('an artifact that is held', () => {
   it('is fetched, installed, and there under its id', async () => {

@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/artifacts/store.ts';
 import { tarGz } from './support/archives.ts';
-import { refOf, temporaryFolder, treeOf } from './support/folders.ts';
+import { refOf, temporaryFolder, treeOf, useFolders } from './support/folders.ts';
+
+useFolders();
 
 const ROUNDS = 3;
 const AT_A_TIME = 2;

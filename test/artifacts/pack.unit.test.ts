@@ -7,7 +7,9 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { pack } from '../../src/artifacts/pack.ts';
 import { unpack } from '../../src/artifacts/unpack.ts';
-import { temporaryFolder, treeOf, writeTree } from './support/folders.ts';
+import { temporaryFolder, treeOf, useFolders, writeTree } from './support/folders.ts';
+
+useFolders();
 
 const run = promisify(execFile);
 const ID = 'no.kvitt:test:1';

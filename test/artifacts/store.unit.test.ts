@@ -7,10 +7,12 @@ import { describe, expect, it, vi } from 'vitest';
 import type { ArtifactRef } from '../../src/artifacts/artifact.ts';
 import { sign } from '../../src/artifacts/verify.ts';
 import { tarGz } from './support/archives.ts';
-import { refOf, treeOf } from './support/folders.ts';
+import { refOf, treeOf, useFolders } from './support/folders.ts';
 import { sends, serve } from './support/server.ts';
 
 import { ARCHIVE, expectTidy, fails, idsOf, NEVER, OTHER, opened, put, REF, version } from './support/stores.ts';
+
+useFolders();
 
 describe('an artifact where keys are trusted', () => {
   const keys = generateKeyPairSync('ed25519');

@@ -7,7 +7,9 @@ import { describe, expect, it } from 'vitest';
 import { ArtifactError } from '../../src/artifacts/artifact.ts';
 import { pax, TAR_END, type TarEntry, tarEntry, tarGz, tarHeader, withChecksums } from './support/archives.ts';
 import { temporaryFolder, treeOf, writeTree } from './support/folders.ts';
-import { base, HOSTILE_NAMES, refusal, unpacked } from './support/unpacking.ts';
+import { base, HOSTILE_NAMES, refusal, unpacked, useUnpacking } from './support/unpacking.ts';
+
+useUnpacking();
 
 const run = promisify(execFile);
 

@@ -7,7 +7,9 @@ import { ArtifactError } from '../../src/artifacts/artifact.ts';
 import { unpack } from '../../src/artifacts/unpack.ts';
 import { pax, tarGz, withChecksums, zip } from './support/archives.ts';
 import { temporaryFolder } from './support/folders.ts';
-import { base, LIMITS, NEVER, refusal, unpacked } from './support/unpacking.ts';
+import { base, LIMITS, NEVER, refusal, unpacked, useUnpacking } from './support/unpacking.ts';
+
+useUnpacking();
 
 describe('an archive', () => {
   it.each([

@@ -5,7 +5,9 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { type ZipEntry, type ZipLies, zip } from './support/archives.ts';
 import { temporaryFolder, treeOf, writeTree } from './support/folders.ts';
-import { base, HOSTILE_NAMES, refusal, unpacked } from './support/unpacking.ts';
+import { base, HOSTILE_NAMES, refusal, unpacked, useUnpacking } from './support/unpacking.ts';
+
+useUnpacking();
 
 const run = promisify(execFile);
 

@@ -7,16 +7,19 @@ import type { ArtifactRef } from '../../../src/artifacts/artifact.ts';
 
 const made: string[] = [];
 
+/** Call at the top of a test file that needs {@link temporaryFolder}s. */
+export function useFolders(): void {
+  afterAll(async () => {
+    for (const folder of made.splice(0)) await rm(folder, { recursive: true, force: true });
+  });
+}
+
 /** Removed after the tests of the file. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'kvitt-artifacts-'));
   made.push(folder);
   return folder;
 }
-
-afterAll(async () => {
-  for (const folder of made) await rm(folder, { recursive: true, force: true });
-});
 
 /** Paths with what is there: `folder` and its mode, or the content of a file and its mode. */
 export async function treeOf(root: string): Promise<Record<string, string>> {

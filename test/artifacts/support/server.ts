@@ -1,12 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach } from 'vitest';
-
-const open: (() => void)[] = [];
-
-afterEach(() => {
-  for (const close of open.splice(0)) close();
-});
+import { onTestFinished } from 'vitest';
 
 export interface TestServer {
   readonly url: string;
@@ -22,7 +16,7 @@ export async function serve(...answers: RequestListener[]): Promise<TestServer> 
     answer(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  open.push(() => {
+  onTestFinished(() => {
     server.close();
     server.closeAllConnections();
   });

@@ -3,16 +3,20 @@ import { join } from 'node:path';
 import { beforeAll, expect } from 'vitest';
 import { ArtifactError } from '../../../src/artifacts/artifact.ts';
 import { unpack } from '../../../src/artifacts/unpack.ts';
-import { temporaryFolder, treeOf } from './folders.ts';
+import { temporaryFolder, treeOf, useFolders } from './folders.ts';
 
 export const LIMITS = { unpackedBytes: 100_000, files: 50 };
 export const NEVER = new AbortController().signal;
 export let base: string;
 let count = 0;
 
-beforeAll(async () => {
-  base = await temporaryFolder();
-});
+/** Call at the top of a test file that unpacks. */
+export function useUnpacking(): void {
+  useFolders();
+  beforeAll(async () => {
+    base = await temporaryFolder();
+  });
+}
 
 /** Answers what is in the folder then. Each time in a folder of its own. */
 export async function unpacked(archive: Buffer | string, limits = LIMITS): Promise<Record<string, string>> {
