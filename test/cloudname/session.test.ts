@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
@@ -22,46 +22,42 @@ function open(connectString: string, sessionMs = SESSION_MS): Session {
   return session;
 }
 
-/** A way to a server that takes its time to open. */
-async function slowWay(to: string, openMs: number): Promise<string> {
-  const [host, port] = to.split(':');
-  const server = createServer((socket) => {
-    socket.pause().on('error', () => undefined);
-    setTimeout(() => {
-      const onward = connect({ host: host!, port: Number(port) });
-      onward.on('error', () => undefined).on('close', () => socket.destroy());
-      socket.on('close', () => onward.destroy());
-      socket.pipe(onward).pipe(socket);
-    }, openMs);
-  });
+/** A way to a server, which each connection to it is given to. Answers where it begins. */
+async function wayBy(take: (socket: Socket) => void): Promise<string> {
+  const server = createServer((socket) => take(socket.on('error', () => undefined)));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A way to a server that breaks at the next answer after `breaks.next` was set: it was asked, and says nothing. */
-async function breakingWay(to: string, breaks: { next: boolean }): Promise<string> {
+/** The rest of the way: either side ends with the other. */
+function goOn(socket: Socket, to: string): Socket {
   const [host, port] = to.split(':');
-  const server = createServer((socket) => {
-    const onward = connect({ host: host!, port: Number(port) });
-    for (const [one, other] of [
-      [socket, onward],
-      [onward, socket],
-    ] as const) {
-      one.on('error', () => undefined).on('close', () => other.destroy());
-    }
-    socket.pipe(onward);
+  const onward = connect({ host: host!, port: Number(port) });
+  onward.on('error', () => undefined).on('close', () => socket.destroy());
+  socket.on('close', () => onward.destroy()).pipe(onward);
+  return onward;
+}
+
+/** A way to a server that takes its time to open. */
+function slowWay(to: string, openMs: number): Promise<string> {
+  return wayBy((socket) => {
+    socket.pause();
+    setTimeout(() => goOn(socket, to).pipe(socket), openMs);
+  });
+}
+
+/** A way to a server that breaks at the next answer after `breaks.next` was set: it was asked, and says nothing. */
+function breakingWay(to: string, breaks: { next: boolean }): Promise<string> {
+  return wayBy((socket) => {
+    const onward = goOn(socket, to);
     onward.on('data', (answer) => {
       if (breaks.next) onward.destroy();
       else socket.write(answer);
       breaks.next = false;
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 test('what only reads is asked again when its connection breaks, and what writes is not', async () => {

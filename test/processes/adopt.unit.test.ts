@@ -260,13 +260,18 @@ describe('a folder that is half written', () => {
 });
 
 describe('a run whose keeper is of another version of the agent', () => {
-  /** The keeper of a run as a later version may have it: it says more, and writes more, than this one knows. */
-  async function newer(run: Run): Promise<Server> {
-    const folder = host.runFolder(run);
-    for (const name of [FILES.plan, FILES.keeper]) {
+  /** Files of a run as a later version may write them: with more in them than this one knows. */
+  function writeNewer(folder: string, ...names: string[]): void {
+    for (const name of names) {
       const file = readJson<object>(folder, name)!;
       writeFileSync(join(folder, name), JSON.stringify({ ...file, protocol: 2, scheduler: { class: 'batch' } }));
     }
+  }
+
+  /** The keeper of a run as a later version may have it: it says more than this one knows. */
+  async function newer(run: Run): Promise<Server> {
+    const folder = host.runFolder(run);
+    writeNewer(folder, FILES.plan, FILES.keeper);
     const [socket, behind] = [join(folder, FILES.socket), join(folder, 'behind')];
     renameSync(socket, behind);
     const server = createServer((agent) => {
@@ -301,11 +306,7 @@ describe('a run whose keeper is of another version of the agent', () => {
   it('has ended meanwhile, and how is read from what that keeper wrote', async () => {
     const run = await (await host.open()).start(shell('exit 7'));
     expect(await run.ended).toMatchObject({ code: 7 });
-    const folder = host.runFolder(run);
-    for (const name of [FILES.plan, FILES.keeper, FILES.end]) {
-      const file = readJson<object>(folder, name)!;
-      writeFileSync(join(folder, name), JSON.stringify({ ...file, protocol: 2, scheduler: null }));
-    }
+    writeNewer(host.runFolder(run), FILES.plan, FILES.keeper, FILES.end);
     run.detach();
     expect((await adopted()).found[0]!.end).toMatchObject({ code: 7, why: null });
   });

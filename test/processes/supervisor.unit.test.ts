@@ -51,11 +51,11 @@ describe('a process that is wanted', () => {
     const { plan } = world.runs.running()[0]!;
     const port = plan.ports.http;
     expect(plan.env).toEqual({
-      ...{ GREETING: `at host-1:${port}, \${kept}, 1`, PATH: '/mine', LANG: 'C.UTF-8', HOME: `/work/${COORDINATE}` },
+      ...{ GREETING: `at host-1:${port}, \${kept}, 1`, PATH: '/mine', LANG: 'C.UTF-8', HOME: `/srv/${COORDINATE}` },
       ...{ COORDINATE, PORT_HTTP: String(port) },
     });
     const folder = '/artifacts/no.kvitt:web:1';
-    expect(plan.command).toEqual(['good', `${folder}/x`, `/work/${COORDINATE}`, 'zoo:2181', COORDINATE]);
+    expect(plan.command).toEqual(['good', `${folder}/x`, `/srv/${COORDINATE}`, 'zoo:2181', COORDINATE]);
     expect(plan.cwd).toBe(folder);
   });
 

@@ -149,7 +149,7 @@ export class FakeRuns implements Runs {
   }
 
   async work(coordinate: string): Promise<string> {
-    return `/work/${coordinate}`;
+    return `/srv/${coordinate}`;
   }
 
   async remove(coordinate: string): Promise<void> {
