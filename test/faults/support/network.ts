@@ -7,6 +7,7 @@ const run = promisify(execFile);
 /** Addresses set aside for tests of networks (RFC 2544): nobody outside of this machine has one. */
 const SUBNET = '198.18';
 const GATEWAY = 254;
+const THIRDS = 250;
 /** Of nobody: what is sent to it is lost without a word, as on a cable that was cut. */
 const NOWHERE = '02:00:00:00:00:01';
 const SLOW = 'rate 2mbit burst 32kbit latency 400ms';
@@ -19,13 +20,16 @@ export class Network {
   readonly #bridge: string;
   readonly #third: number;
 
-  private constructor(readonly hosts: readonly string[]) {
-    this.#third = 1 + (process.pid % 250);
+  private constructor(
+    readonly hosts: readonly string[],
+    third: number,
+  ) {
+    this.#third = third;
     this.#bridge = `kvt${process.pid}`;
   }
 
   static async create(hosts: readonly string[]): Promise<Network> {
-    const network = new Network(hosts);
+    const network = new Network(hosts, await freeThird());
     try {
       await network.#build();
     } catch (error) {
@@ -109,3 +113,12 @@ export class Network {
 }
 
 function nothing(): void {}
+
+/** Of a subnet that no other process has, nor left behind when it was killed: what is sent there would go astray. */
+async function freeThird(): Promise<number> {
+  const { stdout } = await run('ip', ['-4', '-o', 'addr', 'show']).catch(() => ({ stdout: '' }));
+  const isTaken = (third: number) => stdout.includes(` ${SUBNET}.${third}.`);
+  let third = 1 + (process.pid % THIRDS);
+  for (let tries = 1; tries < THIRDS && isTaken(third); tries++) third = 1 + (third % THIRDS);
+  return third;
+}
